@@ -36,6 +36,8 @@ const (
 	KindFinding  Kind = "finding"  // findings without a trace
 	KindJoined   Kind = "joined"   // refused requests, one per trace
 	KindNotice   Kind = "notice"   // findings that refuse no request: weak_secret, token_in_log, …
+	KindStack    Kind = "stack"    // tracebacks begun, cut into one entry a line
+	KindStackEnd Kind = "stackend" // findings told by the last line of a traceback
 	KindSeen     Kind = "seen"     // entries of any sort
 )
 

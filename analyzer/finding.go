@@ -40,10 +40,24 @@ type Classification struct {
 	Match    Match
 	Captures map[string]string // kid, alg, iss, aud, expected, actual, delta, env, secret, host, …; redacted
 	Change   *Change           // nil unless the entry tells of a change
+	// Stack tells whether the entry is part of a traceback that was cut into
+	// many entries.
+	Stack StackPart
 	// Unmatched is true when the text looks like an authentication failure
 	// and no rule claims it.
 	Unmatched bool
 }
+
+// StackPart is the part that an entry plays in a traceback of many entries.
+type StackPart uint8
+
+// The parts. A traceback often follows a line that tells the same failure;
+// its end then counts once with that line, never twice.
+const (
+	StackNone  StackPart = iota
+	StackStart           // "Traceback (most recent call last):" and its like
+	StackEnd             // the bare line that names the exception
+)
 
 // Primary returns the first reason, or "" when there is none.
 func (c *Classification) Primary() Reason {

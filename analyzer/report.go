@@ -60,15 +60,15 @@ type ReportTotals struct {
 	Self       int64 `json:"self"`
 }
 
-// ServiceReport is one service's share. Reasons sum up the refused requests
-// by primary reason; Notices are findings that refused no request.
+// ServiceReport is one service's share. Reasons count failures by primary
+// reason, those included that refused no request, such as a secret that could
+// not be loaded at start; Refused counts requests.
 type ServiceReport struct {
 	Name        string           `json:"name"`
 	Environment string           `json:"environment"`
 	Accepted    int64            `json:"accepted"`
 	Refused     int64            `json:"refused"`
 	Reasons     map[Reason]int64 `json:"reasons"`
-	Notices     map[Reason]int64 `json:"notices,omitempty"`
 	// Denominator says where Accepted comes from: "requests", "success
 	// lines", or "none" when the log export carries neither.
 	Denominator string    `json:"denominator"`

@@ -1,0 +1,193 @@
+package analyzer
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/zeebo/xxh3"
+)
+
+// Evidence is bounded, and which part of it is kept depends on the set of
+// entries alone: the earliest exemplars, and of each population the values
+// with the smallest hashes, which is a fair sample with exact counts.
+
+type popKey struct {
+	hour    int64
+	service Service
+	reason  Reason
+	dim     Dimension
+}
+
+type popCell struct {
+	popKey
+	value string
+}
+
+type popValue struct {
+	hash  uint64
+	value string
+	n     int64
+}
+
+// populations hold, for each service, reason, hour and dimension, the counts
+// of at most limit values.
+type populations struct {
+	limit int
+	m     map[popKey][]popValue // ordered by hash
+}
+
+// add counts n more of a value; it reports whether the value is kept.
+func (p *populations) add(c popCell, n int64) bool {
+	if p.m == nil {
+		p.m = map[popKey][]popValue{}
+	}
+	vs := p.m[c.popKey]
+	h := xxh3.HashString(c.value)
+	i, ok := slices.BinarySearchFunc(vs, h, func(v popValue, h uint64) int { return cmp.Compare(v.hash, h) })
+	switch {
+	case ok:
+		vs[i].n += n
+		return true
+	case i >= p.limit:
+		return false
+	}
+	vs = slices.Insert(vs, i, popValue{h, c.value, n})
+	p.m[c.popKey] = vs[:min(len(vs), p.limit)]
+	return true
+}
+
+// populate notes who met a finding.
+func (l *Ledger) populate(e *effect, r Reason) {
+	key := popKey{hour: minute(e.at) / 60, service: e.origin.Service, reason: r}
+	note := func(d Dimension, v string) {
+		if v == "" {
+			return
+		}
+		key.dim = d
+		c := popCell{key, v}
+		if l.pops.add(c, 1) {
+			l.popDiff[c]++
+		}
+	}
+	note(DimInstance, e.origin.Instance)
+	note(DimRevision, e.origin.Revision)
+	note(DimRule, e.class.Rule)
+	for name, d := range map[string]Dimension{"kid": DimKeyID, "iss": DimIssuer, "aud": DimAudience, "alg": DimAlg} {
+		note(d, e.class.Captures[name])
+	}
+	if e.client != 0 {
+		note(DimClient, strconv.FormatUint(e.client, 36))
+	}
+}
+
+type exemplarKey struct {
+	service Service
+	reason  Reason
+}
+
+// exemplars keep the earliest entries of each service and reason.
+type exemplars struct {
+	limit int
+	m     map[exemplarKey][]Exemplar
+}
+
+func compareExemplar(a, b Exemplar) int {
+	return cmp.Or(a.At.Compare(b.At), bytes.Compare(a.Key[:], b.Key[:]), cmp.Compare(a.Excerpt, b.Excerpt))
+}
+
+// offer keeps e's entry if it is among the earliest, and appends it to kept
+// and the key of the one that gives way to dropped.
+func (x *exemplars) offer(e *effect, r Reason, kept []Exemplar, dropped *[]Key) []Exemplar {
+	if e.entry == nil {
+		return kept
+	}
+	k := exemplarKey{e.origin.Service, r}
+	at := time.Unix(0, e.at).UTC()
+	if have := x.m[k]; len(have) >= x.limit && at.After(have[len(have)-1].At) {
+		return kept
+	}
+	ex := Exemplar{
+		Key: e.key, Service: e.origin.Service, Reason: r, At: at, Rule: e.class.Rule, Library: e.class.Library,
+		Excerpt: Excerpt(e.entry.Message, 300), InsertID: e.entry.InsertID, Captures: e.class.Captures,
+	}
+	if out, ok := x.insert(k, ex); !ok {
+		return kept
+	} else if out != nil {
+		*dropped = append(*dropped, out.Key)
+	}
+	return append(kept, ex)
+}
+
+// insert adds ex in order; ok is false when it came too late, out is the one
+// that gave way.
+func (x *exemplars) insert(k exemplarKey, ex Exemplar) (out *Exemplar, ok bool) {
+	if x.m == nil {
+		x.m = map[exemplarKey][]Exemplar{}
+	}
+	have := x.m[k]
+	i, _ := slices.BinarySearchFunc(have, ex, compareExemplar)
+	if i >= x.limit {
+		return nil, false
+	}
+	have = slices.Insert(have, i, ex)
+	if len(have) > x.limit {
+		out = &have[x.limit]
+		have = have[:x.limit:x.limit]
+	}
+	x.m[k] = have
+	return out, true
+}
+
+// keep is a bounded list in order of less that forgets its last.
+type keep[T any] struct {
+	limit int
+	less  func(a, b T) int
+	list  []T
+}
+
+// add inserts v unless an equal one is there or there is no room.
+func (k *keep[T]) add(v T) bool {
+	i, ok := slices.BinarySearchFunc(k.list, v, k.less)
+	if ok || i >= k.limit {
+		return false
+	}
+	k.list = slices.Insert(k.list, i, v)
+	if len(k.list) > k.limit {
+		k.list = k.list[:k.limit]
+	}
+	return true
+}
+
+// laterChange orders changes, the latest first.
+func laterChange(a, b KeyedChange) int {
+	return cmp.Or(b.At.Compare(a.At), bytes.Compare(a.Key[:], b.Key[:]), cmp.Compare(a.Kind, b.Kind))
+}
+
+func (l *Ledger) noteChange(e *effect) {
+	c := KeyedChange{Key: e.key, Change: *e.class.Change}
+	if c.Key == (Key{}) {
+		h := xxh3.HashString128(string(c.Kind) + c.Target + c.Version + c.At.String()).Bytes()
+		c.Key = Key(h)
+	}
+	if l.changes.add(c) {
+		l.pending.Changes = append(l.pending.Changes, c)
+	}
+}
+
+// unmatched counts an auth-looking entry that no rule claims, under its
+// masked text.
+func (l *Ledger) unmatched(e *effect, at time.Time) {
+	text := Mask(e.entry.Message)
+	l.unclaimed[e.origin.Service]++
+	if l.templates.add(popCell{popKey{service: e.origin.Service}, text}, 1) {
+		l.pending.Templates = append(l.pending.Templates, Template{e.origin.Service, text, 1, at})
+	} else {
+		l.pending.Templates = append(l.pending.Templates, Template{e.origin.Service, otherTemplates, 1, at})
+	}
+}
+
+// otherTemplates stands for the clusters that there was no room for.
+const otherTemplates = "(other texts)"

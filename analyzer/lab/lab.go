@@ -1,0 +1,237 @@
+package lab
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Options say how a scenario is run.
+type Options struct {
+	// Speed is how many seconds of virtual time pass in a second of wall
+	// time. 0 does not wait at all.
+	Speed float64
+	// Seed decides all chance. The same seed, scenario and Start give the
+	// same entries.
+	Seed uint64
+	// Start is the virtual time at which the scenario begins. The zero value
+	// lets it end about now.
+	Start time.Time
+	// Emit takes one LogEntry in proto3 JSON, from one goroutine at a time;
+	// the bytes are its own. A slow Emit slows the platform down; an error
+	// ends the run.
+	Emit func(ctx context.Context, entry []byte) error
+	// Logf, if set, is told what is done to the platform, in a line each.
+	Logf func(format string, args ...any)
+}
+
+// platform is a scenario that runs.
+type platform struct {
+	scenario  Scenario
+	clock     *clock
+	luck      *chance
+	logs      *sink
+	tally     *tally
+	plan      *plan
+	store     *SecretStore
+	identity  *identity
+	services  map[string]*service
+	passwords map[string]string // written before the first request only
+	client    *http.Client
+	begins    time.Time
+
+	mu  sync.Mutex
+	err error
+}
+
+// Run plays a scenario and returns what really happened. It returns an error
+// when ctx ends, when Emit fails, or when the scenario cannot be played; the
+// truth up to then comes with it. No server and no goroutine outlives it.
+func Run(ctx context.Context, sc Scenario, o Options) (Truth, error) {
+	if err := sc.check(); err != nil {
+		return Truth{}, err
+	}
+	if o.Emit == nil {
+		return Truth{}, errors.New("run scenario: Options.Emit is not set; say where the entries go")
+	}
+	sc = sc.complete()
+	start := o.Start
+	if start.IsZero() {
+		start = time.Now().Add(-sc.Duration).Truncate(time.Second)
+	}
+	p, err := newPlatform(ctx, sc, o, start)
+	if err != nil {
+		return Truth{}, err
+	}
+	defer p.close()
+	truth := Truth{Scenario: sc.Name, Start: start, Faults: sc.Faults}
+	err = p.play(ctx, o, &truth)
+	truth.End, truth.Entries, truth.Counts = p.clock.Now(), p.logs.written(), p.tally.sorted()
+	return truth, err
+}
+
+func newPlatform(ctx context.Context, sc Scenario, o Options, start time.Time) (*platform, error) {
+	p := &platform{
+		scenario: sc, begins: start, clock: &clock{now: start}, luck: newChance(o.Seed, 1),
+		logs:  &sink{ctx: ctx, emit: o.Emit, luck: newChance(o.Seed, 2)},
+		tally: &tally{counts: map[countKey]*Count{}}, plan: &plan{},
+		services: map[string]*service{}, passwords: map[string]string{},
+	}
+	var err error
+	if p.identity, err = newIdentity(p.clock.Now); err != nil {
+		return nil, err
+	}
+	p.store = NewSecretStore(p.clock.Now, p.auditStore)
+	for _, project := range sc.Projects {
+		p.store.AddProject(project.ID, project.Number)
+	}
+	for _, spec := range sc.Services {
+		p.services[spec.Name] = &service{spec: spec, project: p.projectOf(spec.Project), vars: spec.Env, generation: 11 + p.luck.intN(60)}
+	}
+	// No proxy of the environment: all of this is this machine alone.
+	p.client = &http.Client{Timeout: 30 * time.Second, Transport: mesh{p, &http.Transport{DisableCompression: true}}}
+	return p, nil
+}
+
+// play brings the platform up as it stood before the scenario, and plays.
+func (p *platform) play(ctx context.Context, o Options, truth *Truth) error {
+	if err := p.createSecrets(); err != nil {
+		return err
+	}
+	for _, spec := range p.scenario.Services {
+		s := p.services[spec.Name]
+		s.revision = p.nextRevision(s)
+		fleet, err := p.launch(s, s.revision, s.vars, spec.Instances, startedByTraffic)
+		if err != nil {
+			return fmt.Errorf("start service %s: %w", spec.Name, err)
+		}
+		s.replace(s.revision, s.vars, fleet)
+	}
+	people := newCrowd(p, p.scenario.Traffic, newChance(o.Seed, 3))
+	people.plan(p.clock.Now())
+	for _, step := range p.scenario.Timeline {
+		p.plan.at(p.begins.Add(step.At), func(context.Context) error {
+			truth.Injected = append(truth.Injected, Injected{Step: step, When: p.clock.Now()})
+			this := len(truth.Injected) - 1
+			if o.Logf != nil {
+				o.Logf("%s %s %s %s", p.clock.Now().UTC().Format("15:04:05"), step.Do, step.Target, step.Note)
+			}
+			return p.do(step, people, func(err error) { truth.Injected[this].Err = err.Error() })
+		})
+	}
+	pc := pace{speed: o.Speed, virtual: p.begins, wall: time.Now()}
+	return p.plan.run(ctx, p.clock, pc, p.begins.Add(p.scenario.Duration), p.failed)
+}
+
+// createSecrets gives every secret its first version. That was before the
+// scenario, so no audit entry tells of it.
+func (p *platform) createSecrets() error {
+	silent := p.store.audit
+	p.store.audit = func(StoreEvent) {}
+	defer func() { p.store.audit = silent }()
+	for _, spec := range p.scenario.Secrets {
+		name, err := p.store.CreateSecret(p.projectOf(spec.Project).ID, spec.Name)
+		if err != nil {
+			return fmt.Errorf("create secret %s: %w", spec.Name, err)
+		}
+		if _, err := p.store.AddVersion("", name, newValue()); err != nil {
+			return fmt.Errorf("create secret %s: %w", spec.Name, err)
+		}
+	}
+	return nil
+}
+
+// newValue is a good HMAC secret: 32 random bytes, as text.
+func newValue() []byte {
+	raw := make([]byte, 32)
+	_, _ = rand.Read(raw) // crypto/rand never fails: it ends the program instead
+	return []byte(base64.RawURLEncoding.EncodeToString(raw))
+}
+
+// do carries out a step. A step that the platform refuses, such as accessing
+// a disabled version, is part of the story and goes to failed.
+func (p *platform) do(step Step, people *crowd, failed func(error)) error {
+	s := p.services[step.Target]
+	operator, deployer := p.scenario.Traffic.Operator, p.scenario.Traffic.Deployer
+	var err error
+	switch step.Do {
+	case AddVersion:
+		_, err = p.store.AddVersion(operator, p.secretName(step.Target), newValue())
+	case EnableVersion:
+		_, err = p.store.SetState(operator, p.versionName(step), VersionEnabled)
+	case DisableVersion:
+		_, err = p.store.SetState(operator, p.versionName(step), VersionDisabled)
+	case DestroyVersion:
+		_, err = p.store.SetState(operator, p.versionName(step), VersionDestroyed)
+	case Deploy:
+		p.deploy(s, deployer, step.Env, failed)
+	case Restart:
+		err = p.restart(s)
+	case Scale:
+		err = p.scale(s, step.Count)
+	case LoseIdentity:
+		people.lost[step.Target] = true
+	default:
+		return fmt.Errorf("carry out step %q at %s: unknown verb", step.Do, step.At)
+	}
+	if err != nil {
+		failed(err)
+	}
+	return nil
+}
+
+// secretName returns the full name of a scenario's secret.
+func (p *platform) secretName(id string) string {
+	for _, spec := range p.scenario.Secrets {
+		if spec.Name == id {
+			return "projects/" + p.projectOf(spec.Project).ID + "/secrets/" + id
+		}
+	}
+	return "projects/" + p.scenario.Projects[0].ID + "/secrets/" + id
+}
+
+func (p *platform) versionName(step Step) string {
+	return p.secretName(step.Target) + "/versions/" + cmp.Or(step.Version, "latest")
+}
+
+// projectOf finds a project by id or number; the first one is the default.
+func (p *platform) projectOf(id string) Project {
+	for _, project := range p.scenario.Projects {
+		if id == project.ID || id == project.Number {
+			return project
+		}
+	}
+	return p.scenario.Projects[0]
+}
+
+// fail keeps the first error of a server's goroutine for the run to find.
+func (p *platform) fail(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err == nil {
+		p.err = err
+	}
+}
+
+func (p *platform) failed() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err != nil {
+		return p.err
+	}
+	return p.logs.failed()
+}
+
+// close ends every instance and every idle connection.
+func (p *platform) close() {
+	p.client.CloseIdleConnections()
+	for _, s := range p.services {
+		s.replace(s.revision, s.vars, nil)
+	}
+}

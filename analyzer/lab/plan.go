@@ -1,0 +1,87 @@
+package lab
+
+import (
+	"container/heap"
+	"context"
+	"time"
+)
+
+// plan is what will happen, in the order of virtual time; of two events at
+// the same time the one planned first comes first. Only the goroutine that
+// runs the events touches it.
+type plan struct {
+	events events
+	seq    int
+}
+
+type event struct {
+	at  time.Time
+	seq int
+	run func(context.Context) error
+}
+
+// at plans run for the time t.
+func (p *plan) at(t time.Time, run func(context.Context) error) {
+	p.seq++
+	heap.Push(&p.events, event{t, p.seq, run})
+}
+
+// every plans run again and again: after a first time within the interval,
+// always with a jitter of a tenth, for as long as the plan is run.
+func (p *plan) every(from time.Time, interval time.Duration, luck *chance, run func(context.Context) error) {
+	var again func(context.Context) error
+	next := from.Add(luck.between(0, interval))
+	again = func(ctx context.Context) error {
+		next = next.Add(interval + luck.between(-interval/10, interval/10))
+		p.at(next, again)
+		return run(ctx)
+	}
+	p.at(next, again)
+}
+
+// run carries out every event before end, at the pace given. after is asked
+// after each of them; its error ends the run.
+func (p *plan) run(ctx context.Context, c *clock, pc pace, end time.Time, after func() error) error {
+	for len(p.events) > 0 {
+		e := heap.Pop(&p.events).(event)
+		if e.at.After(end) {
+			break
+		}
+		if err := pc.until(ctx, e.at); err != nil {
+			return err
+		}
+		c.reach(e.at)
+		if err := e.run(ctx); err != nil {
+			return err
+		}
+		if err := after(); err != nil {
+			return err
+		}
+	}
+	if err := pc.until(ctx, end); err != nil {
+		return err
+	}
+	c.reach(end)
+	return nil
+}
+
+type events []event
+
+func (e events) Len() int { return len(e) }
+
+func (e events) Less(i, j int) bool {
+	if e[i].at.Equal(e[j].at) {
+		return e[i].seq < e[j].seq
+	}
+	return e[i].at.Before(e[j].at)
+}
+
+func (e events) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
+
+func (e *events) Push(x any) { *e = append(*e, x.(event)) }
+
+func (e *events) Pop() any {
+	last := (*e)[len(*e)-1]
+	*e = (*e)[:len(*e)-1]
+	return last
+}

@@ -1,0 +1,172 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+// service is a Cloud Run service: its current revision and the instances that
+// serve it.
+type service struct {
+	spec    ServiceSpec
+	project Project
+
+	mu         sync.Mutex
+	vars       []EnvVar
+	generation int
+	revision   string
+	instances  []*instance
+}
+
+// account is the service account that the service runs as.
+func (s *service) account() string {
+	return s.spec.Name + "@" + s.project.ID + ".iam.gserviceaccount.com"
+}
+
+// fleet returns a copy of the instances, oldest first.
+func (s *service) fleet() []*instance {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.instances)
+}
+
+// nextRevision names the revision that a deploy makes.
+func (p *platform) nextRevision(s *service) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.generation++
+	return fmt.Sprintf("%s-%05d-%s", s.spec.Name, s.generation, p.luck.text(3, base36))
+}
+
+// launch starts n instances of a revision, all or none.
+func (p *platform) launch(s *service, revision string, vars []EnvVar, n int, reason string) ([]*instance, error) {
+	var started []*instance
+	for range n {
+		in, err := p.start(s, revision, vars, reason)
+		if err != nil {
+			for _, in := range started {
+				in.stop()
+			}
+			return nil, err
+		}
+		started = append(started, in)
+	}
+	return started, nil
+}
+
+// replace puts a new fleet in the place of the old one, which ends.
+func (s *service) replace(revision string, vars []EnvVar, fleet []*instance) {
+	s.mu.Lock()
+	old := s.instances
+	s.revision, s.vars, s.instances = revision, vars, fleet
+	s.mu.Unlock()
+	for _, in := range old {
+		in.stop()
+	}
+}
+
+// deploy makes a new revision with changes laid over the variables. The audit
+// log tells at once; the instances come up a few seconds later, by the event
+// that deploy plans. A revision that does not become ready leaves the old one
+// serving, and failed is told why.
+func (p *platform) deploy(s *service, principal string, changes []EnvVar, failed func(error)) {
+	vars := s.with(changes)
+	p.auditDeploy(s, principal, vars)
+	revision := p.nextRevision(s)
+	asked := p.clock.Now()
+	p.plan.at(asked.Add(p.luck.between(4*time.Second, 9*time.Second)), func(context.Context) error {
+		fleet, err := p.launch(s, revision, vars, s.spec.Instances, startedByDeploy)
+		p.auditRevision(s, revision, vars, p.clock.Now().Sub(asked), err)
+		if err != nil {
+			failed(err)
+			return nil
+		}
+		s.replace(revision, vars, fleet)
+		return nil
+	})
+}
+
+// with returns the service's variables with changes laid over them.
+func (s *service) with(changes []EnvVar) []EnvVar {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	vars := slices.Clone(s.vars)
+	for _, c := range changes {
+		vars = slices.DeleteFunc(vars, func(v EnvVar) bool { return v.Name == c.Name })
+		if c.Value != "" || c.Secret != "" {
+			vars = append(vars, c)
+		}
+	}
+	return vars
+}
+
+// restart replaces every instance by a new one of the same revision.
+func (p *platform) restart(s *service) error {
+	fleet, err := p.launch(s, s.revision, s.vars, len(s.fleet()), startedByTraffic)
+	if err != nil {
+		return err
+	}
+	s.replace(s.revision, s.vars, fleet)
+	return nil
+}
+
+// scale brings the service to n instances: new ones start now, with what the
+// secrets hold now; the oldest end first.
+func (p *platform) scale(s *service, n int) error {
+	fleet := s.fleet()
+	if n > len(fleet) {
+		more, err := p.launch(s, s.revision, s.vars, n-len(fleet), startedByTraffic)
+		if err != nil {
+			return err
+		}
+		fleet = append(fleet, more...)
+	}
+	surplus := fleet[:len(fleet)-n]
+	s.mu.Lock()
+	s.instances = fleet[len(fleet)-n:]
+	s.mu.Unlock()
+	for _, in := range surplus {
+		in.stop()
+	}
+	return nil
+}
+
+// mesh carries a request for http://SERVICE/… to one of that service's
+// instances, as Cloud Run's load balancer does.
+type mesh struct {
+	p    *platform
+	base http.RoundTripper
+}
+
+// textNoInstance is the front door's text when nobody is there to serve.
+const textNoInstance = "The request was aborted because there was no available instance."
+
+// RoundTrip implements http.RoundTripper.
+func (m mesh) RoundTrip(r *http.Request) (*http.Response, error) {
+	s := m.p.services[r.URL.Host]
+	if s == nil {
+		return nil, fmt.Errorf("find service %q: the scenario has none of this name", r.URL.Host)
+	}
+	fleet := s.fleet()
+	if len(fleet) == 0 {
+		rq := m.p.arrive(s, r)
+		s.requestLog(m.p, rq, s.revision, "", http.StatusInternalServerError, 180, textNoInstance)
+		m.p.tally.count(s, rq, http.StatusInternalServerError)
+		if r.Body != nil {
+			if err := r.Body.Close(); err != nil {
+				return nil, errors.Join(errors.New("close the body of a request that nobody serves"), err)
+			}
+		}
+		return &http.Response{StatusCode: http.StatusInternalServerError, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+			Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+	}
+	in := fleet[m.p.luck.intN(len(fleet))]
+	out := r.Clone(r.Context())
+	out.URL.Host = in.addr
+	return m.base.RoundTrip(out)
+}

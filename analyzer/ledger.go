@@ -1,0 +1,252 @@
+package analyzer
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// LedgerConfig bounds what a Ledger remembers.
+type LedgerConfig struct {
+	Keys      int           // identities for deduplication; 0 means 8 million (about 30 bytes each)
+	Traces    int           // open joins; 0 means 1 million
+	Marks     int           // accepted requests remembered for joins; 0 means 4 million
+	JoinSpan  time.Duration // how long a trace may still grow behind the watermark; 0 means for ever
+	Exemplars int           // kept per service and reason; 0 means 3
+	Values    int           // kept per population; 0 means 64
+	Changes   int           // kept; 0 means 10,000
+	Templates int           // unmatched clusters kept per service; 0 means 200
+}
+
+func (c *LedgerConfig) defaults() {
+	for _, d := range []struct {
+		v *int
+		n int
+	}{{&c.Keys, 8 << 20}, {&c.Traces, 1 << 20}, {&c.Marks, 4 << 20}, {&c.Exemplars, 3}, {&c.Values, 64}, {&c.Changes, 10_000}, {&c.Templates, 200}} {
+		if *d.v <= 0 {
+			*d.v = d.n
+		}
+	}
+}
+
+// Ledger is the memory of the analyzer: everything that entries have told,
+// as sums that do not depend on their order. It is not safe for concurrent
+// use; the Pipeline serialises.
+type Ledger struct {
+	cfg       LedgerConfig
+	seen      keySet
+	marks     markSet
+	traces    map[uint64]*traceJoin
+	window    *Window
+	pops      populations
+	exemplars exemplars
+	changes   keep[KeyedChange]
+	templates populations       // masked texts of unmatched entries
+	unclaimed map[Service]int64 // unmatched entries, all of them
+	totals    Totals
+	watermark time.Time
+	first     time.Time
+
+	// pending is the difference since the last batch.
+	pending Batch
+	counts  map[Cell]int64
+	popDiff map[popCell]int64
+	touched map[uint64]bool
+}
+
+// NewLedger returns an empty ledger.
+func NewLedger(cfg LedgerConfig) *Ledger {
+	cfg.defaults()
+	l := &Ledger{
+		cfg: cfg, traces: map[uint64]*traceJoin{}, window: NewWindow(), unclaimed: map[Service]int64{},
+		counts: map[Cell]int64{}, popDiff: map[popCell]int64{}, touched: map[uint64]bool{},
+	}
+	l.seen.limit, l.marks.limit = cfg.Keys, cfg.Marks
+	l.pops.limit, l.exemplars.limit, l.templates.limit = cfg.Values, cfg.Exemplars, cfg.Templates
+	l.changes = keep[KeyedChange]{limit: cfg.Changes, less: laterChange}
+	return l
+}
+
+// effect is what one entry does to the ledger. Workers make effects side by
+// side; the ledger applies them one after the other.
+type effect struct {
+	key      Key
+	at       int64 // unix nanoseconds of event time
+	origin   *Origin
+	trace    uint64
+	client   uint64
+	request  Outcome         // what the status of a request log says
+	class    *Classification // nil when no text was worth a look
+	entry    *Entry          // set together with class
+	poison   *Poison
+	self     bool
+	ordinary bool
+}
+
+// apply adds one entry.
+func (l *Ledger) apply(e *effect) {
+	l.pending.Totals.Entries++
+	if e.poison != nil {
+		l.poison(e.poison)
+		return
+	}
+	if e.self {
+		l.pending.Totals.Self++
+		return
+	}
+	if e.key != (Key{}) {
+		if !l.seen.add(e.key) {
+			l.pending.Totals.Duplicates++
+			return
+		}
+		if e.class != nil || e.request != OutcomeNone {
+			l.pending.Keys = append(l.pending.Keys, e.key)
+		}
+	}
+	at := time.Unix(0, e.at).UTC()
+	if at.After(l.watermark) {
+		l.watermark = at
+	}
+	if l.first.IsZero() || at.Before(l.first) {
+		l.first = at
+	}
+	l.add(Cell{minute(e.at), e.origin.Service, KindSeen, ""}, 1)
+	if e.request != OutcomeNone {
+		l.request(e)
+	}
+	if e.class != nil {
+		l.text(e, at)
+	}
+}
+
+func minute(nanos int64) int64 {
+	m := nanos / int64(time.Minute)
+	if nanos < 0 && nanos%int64(time.Minute) != 0 {
+		m--
+	}
+	return m
+}
+
+func (l *Ledger) poison(p *Poison) {
+	if !l.seen.add(p.Key) {
+		l.pending.Totals.Duplicates++
+		return
+	}
+	l.pending.Keys = append(l.pending.Keys, p.Key)
+	l.pending.Totals.Malformed++
+	l.pending.Poison = append(l.pending.Poison, *p)
+}
+
+// request counts a request log.
+func (l *Ledger) request(e *effect) {
+	if e.request == OutcomeAccepted {
+		l.add(Cell{minute(e.at), e.origin.Service, KindAccepted, ""}, 1)
+		if e.trace != 0 {
+			mark := markOf(e.trace, e.origin.Service)
+			l.marks.add(mark)
+			l.pending.Accepted = append(l.pending.Accepted, mark)
+			if j := l.traces[e.trace]; j != nil {
+				l.change(e.trace, j, func() { j.at(e.origin.Service).accepted = true })
+			}
+		}
+		return
+	}
+	if e.class != nil && e.class.Primary() != Unspecified {
+		return // the request log itself says why; text counts it
+	}
+	if j := l.join(e); j != nil {
+		l.change(e.trace, j, func() { j.refuse(e) })
+		return
+	}
+	l.add(Cell{minute(e.at), e.origin.Service, KindRequest, Unspecified}, 1)
+}
+
+// text counts what a classified text says.
+func (l *Ledger) text(e *effect, at time.Time) {
+	c, svc := e.class, e.origin.Service
+	if c.Change != nil {
+		l.noteChange(e)
+	}
+	if c.Stack == StackStart {
+		l.add(Cell{minute(e.at), svc, KindStack, ""}, 1)
+	}
+	if c.Unmatched {
+		l.unmatched(e, at)
+	}
+	reason := c.Primary()
+	switch {
+	case reason == "" && c.Outcome == OutcomeAccepted && e.request == OutcomeNone:
+		l.add(Cell{minute(e.at), svc, KindSuccess, ""}, 1)
+		return
+	case reason == "" || e.request == OutcomeAccepted && reason == Unspecified:
+		return
+	case reason == Unspecified && e.request == OutcomeRefused:
+		return // counted by its status already
+	}
+	l.populate(e, reason)
+	l.pending.Exemplars = l.exemplars.offer(e, reason, l.pending.Exemplars, &l.pending.Dropped)
+	if j := l.join(e); j != nil {
+		l.change(e.trace, j, func() { j.find(e, reason) })
+		return
+	}
+	kind := KindFinding
+	switch {
+	case !reason.Refusal() && e.request != OutcomeRefused:
+		kind = KindNotice
+	case c.Stack == StackEnd:
+		kind = KindStackEnd
+	}
+	l.add(Cell{minute(e.at), svc, kind, reason}, 1)
+}
+
+func (l *Ledger) add(c Cell, n int64) { l.counts[c] += n }
+
+// Take ends the batch under way and returns it, or nil when nothing changed.
+// Its slices are in a fixed order.
+func (l *Ledger) take() *Batch {
+	b := l.pending
+	l.pending = Batch{}
+	for c, n := range l.counts {
+		if n != 0 {
+			l.window.Add(c, n)
+			b.Counts = append(b.Counts, Count{c, n})
+		}
+	}
+	clear(l.counts)
+	slices.SortFunc(b.Counts, func(x, y Count) int { return compareCell(x.Cell, y.Cell) })
+	for c, n := range l.popDiff {
+		b.Populations = append(b.Populations, Population{c.hour, c.service, c.reason, c.dim, c.value, n})
+	}
+	clear(l.popDiff)
+	slices.SortFunc(b.Populations, func(x, y Population) int {
+		return cmp.Or(cmp.Compare(x.Hour, y.Hour), compareService(x.Service, y.Service), cmp.Compare(x.Reason, y.Reason),
+			cmp.Compare(x.Dimension, y.Dimension), cmp.Compare(x.Value, y.Value))
+	})
+	for h := range l.touched {
+		if j := l.traces[h]; j != nil {
+			b.Traces = append(b.Traces, TraceRow{h, j.first(), j.encode()})
+		}
+	}
+	clear(l.touched)
+	slices.SortFunc(b.Traces, func(x, y TraceRow) int { return cmp.Compare(x.Hash, y.Hash) })
+	l.totals.add(b.Totals)
+	b.Watermark = l.watermark
+	return &b
+}
+
+func (t *Totals) add(d Totals) {
+	t.Entries += d.Entries
+	t.Duplicates += d.Duplicates
+	t.Malformed += d.Malformed
+	t.Self += d.Self
+	t.Late += d.Late
+	t.Overflow += d.Overflow
+}
+
+func compareService(a, b Service) int {
+	return cmp.Or(cmp.Compare(a.Environment, b.Environment), cmp.Compare(a.Name, b.Name))
+}
+
+func compareCell(a, b Cell) int {
+	return cmp.Or(cmp.Compare(a.Minute, b.Minute), compareService(a.Service, b.Service), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Reason, b.Reason))
+}

@@ -1,0 +1,154 @@
+package analyzer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/zeebo/xxh3"
+)
+
+// Pipeline takes raw messages to committed counts. It is safe for concurrent
+// use: groups are decoded and classified side by side and committed one after
+// the other.
+type Pipeline struct {
+	classifier Classifier
+	store      Store
+	env        Environments
+
+	workers sync.Pool
+
+	mu      sync.Mutex // guards ledger and unsaved
+	ledger  *Ledger
+	unsaved *Batch // taken from the ledger, not yet in the store
+	joiner  *Joiner
+	last    time.Time // wall time of the last group
+}
+
+// worker is what one group needs while it is decoded.
+type worker struct {
+	dec     *Decoder
+	effects []effect
+}
+
+// NewPipeline builds a pipeline on what the store already holds.
+func NewPipeline(ctx context.Context, c Classifier, store Store, env Environments, cfg LedgerConfig) (*Pipeline, error) {
+	p := &Pipeline{classifier: c, store: store, env: env, ledger: NewLedger(cfg), joiner: &Joiner{}}
+	p.workers.New = func() any { return &worker{dec: NewDecoder(env)} }
+	held, err := store.Load(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("load store: %w", err)
+	}
+	if err := p.ledger.Restore(held); err != nil {
+		return nil, fmt.Errorf("restore ledger: %w", err)
+	}
+	return p, nil
+}
+
+var _ Handler = (*Pipeline)(nil).Handle
+
+// Handle decodes, classifies and commits a group. When it returns nil, all
+// that follows from the group is in the store and the messages may be acked.
+func (p *Pipeline) Handle(ctx context.Context, group []Message) error {
+	w := p.workers.Get().(*worker)
+	defer p.workers.Put(w)
+	w.effects = w.effects[:0]
+	for i := range group {
+		w.effects = append(w.effects, p.read(w.dec, &group[i]))
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.save(ctx); err != nil {
+		return err
+	}
+	for i := range w.effects {
+		p.ledger.apply(&w.effects[i])
+	}
+	clear(w.effects)
+	p.ledger.expire()
+	p.last = time.Now()
+	p.unsaved = p.ledger.take()
+	return p.save(ctx)
+}
+
+// save commits the batch that is not in the store yet. The ledger already
+// holds it, so a batch that failed must go in before any other: it is tried
+// again, for as long as ctx allows.
+func (p *Pipeline) save(ctx context.Context) error {
+	for wait := 50 * time.Millisecond; p.unsaved != nil; wait = min(2*wait, 5*time.Second) {
+		err := p.store.Commit(ctx, p.unsaved)
+		if err == nil {
+			p.unsaved = nil
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(fmt.Errorf("commit batch: %w", err), ctx.Err())
+		case <-time.After(wait):
+		}
+	}
+	return nil
+}
+
+// read turns one message into its effect.
+func (p *Pipeline) read(d *Decoder, m *Message) effect {
+	var h Header
+	if err := d.Scan(m, &h); err != nil {
+		return effect{poison: poisoned(m, err)}
+	}
+	if h.Self {
+		return effect{self: true}
+	}
+	if h.Time == 0 {
+		return effect{poison: poisoned(m, errNoTime)}
+	}
+	e := effect{key: h.Key, at: h.Time, origin: h.Origin, trace: h.Trace, client: h.Client}
+	if h.Key == (Key{}) && m.ID != "" {
+		e.key = Key(xxh3.HashString128("message\x00" + m.ID).Bytes())
+	}
+	switch {
+	case h.Status == 401 || h.Status == 403:
+		e.request = OutcomeRefused
+	case h.Status >= 100 && h.Status < 400:
+		e.request = OutcomeAccepted
+	}
+	if !h.Audit && !h.Split && !(len(h.Text) > 0 && p.classifier.Screen(h.Text)) && !(h.Severity >= SeverityCritical && len(h.Text) == 0 && h.Status == 0) {
+		return e
+	}
+	entry, err := d.Entry(m)
+	if err != nil {
+		return effect{poison: poisoned(m, err)}
+	}
+	c := p.classifier.Classify(entry)
+	e.entry, e.class = entry, &c
+	return e
+}
+
+var errNoTime = errors.New("wanted timestamp or receiveTimestamp, found neither: an entry without a time has no place in any window")
+
+// poisonBytes is how much of an undecodable entry the quarantine keeps.
+const poisonBytes = 4 << 10
+
+func poisoned(m *Message, err error) *Poison {
+	hash := xxh3.New()
+	_, _ = hash.Write(m.Data)
+	_, _ = hash.WriteString("\x00" + m.ID)
+	if m.ID == "" {
+		_, _ = hash.WriteString("\x00" + m.Where)
+	}
+	data := m.Data[:min(len(m.Data), poisonBytes)]
+	return &Poison{
+		Key: Key(hash.Sum128().Bytes()), At: m.Published, Where: m.Where, Reason: err.Error(),
+		Data: []byte(Redact(strings.ToValidUTF8(string(data), "\uFFFD"))), Bytes: len(m.Data),
+	}
+}
+
+// View calls f with the ledger while nothing changes it. f must not keep it.
+func (p *Pipeline) View(f func(l *Ledger)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f(p.ledger)
+}

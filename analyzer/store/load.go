@@ -1,0 +1,198 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/why401/why401/analyzer"
+)
+
+// Load reads everything but the quarantine. It reads every table whole and is
+// therefore also the check of the file.
+func (s *sqliteStore) Load(ctx context.Context) (*analyzer.Loaded, error) {
+	out := &analyzer.Loaded{}
+	err := s.do(ctx, "load store", func(inner context.Context, t *tally) error {
+		services, err := s.readServices(inner)
+		if err != nil {
+			return fmt.Errorf("read services: %w", err)
+		}
+		r := reader{ctx: inner, conn: s.conn, path: s.config.Path, services: services, out: out}
+		for _, step := range []struct {
+			table string
+			read  func() error
+		}{
+			{"keys", func() error { return r.readKeys(t.keys, int64(s.config.KeyRetention)) }},
+			{"accepted", func() error { return r.readAccepted(t.accepted, int64(s.config.KeyRetention)) }},
+			{"counts", r.readCounts},
+			{"populations", r.readPopulations},
+			{"traces", r.readTraces},
+			{"exemplars", r.readExemplars},
+			{"changes", r.readChanges},
+			{"templates", r.readTemplates},
+			{"progress", r.readProgress},
+		} {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := step.read(); err != nil {
+				return fmt.Errorf("read %s: %w", step.table, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (s *sqliteStore) readServices(ctx context.Context) (map[int64]analyzer.Service, error) {
+	r := reader{ctx: ctx, conn: s.conn, path: s.config.Path}
+	services := map[int64]analyzer.Service{}
+	err := r.each("SELECT id, name, environment FROM services", func(rows *sql.Rows) error {
+		var id int64
+		var v analyzer.Service
+		if err := rows.Scan(&id, &v.Name, &v.Environment); err != nil {
+			return err
+		}
+		services[id] = v
+		return nil
+	})
+	return services, err
+}
+
+// reader fills out, one table at a time.
+type reader struct {
+	ctx      context.Context // without cancellation, for the length of one Load
+	conn     *sql.Conn
+	path     string
+	services map[int64]analyzer.Service
+	out      *analyzer.Loaded
+}
+
+// each calls f on every row. What f cannot make sense of is damage: nobody
+// else writes these tables.
+func (r *reader) each(query string, f func(*sql.Rows) error, args ...any) error {
+	rows, err := r.conn.QueryContext(r.ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		if err := f(rows); err != nil {
+			_ = rows.Close() // the damage is the error to tell
+			return corrupt(r.path, err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		_ = rows.Close()
+		return err
+	}
+	return rows.Close()
+}
+
+func (r *reader) service(id int64) (analyzer.Service, error) {
+	v, ok := r.services[id]
+	if !ok {
+		return v, fmt.Errorf("no service has id %d", id)
+	}
+	return v, nil
+}
+
+func (r *reader) readKeys(stored, limit int64) error {
+	r.out.Keys = make([]analyzer.Key, 0, clamp(stored, limit))
+	return r.readBlobs("keys", keyBytes, stored, limit, func(blob []byte) {
+		r.out.Keys = decodeKeys(r.out.Keys, blob)
+	})
+}
+
+func (r *reader) readAccepted(stored, limit int64) error {
+	r.out.Accepted = make([]uint64, 0, clamp(stored, limit))
+	return r.readBlobs("accepted", markBytes, stored, limit, func(blob []byte) {
+		r.out.Accepted = decodeMarks(r.out.Accepted, blob)
+	})
+}
+
+// clamp keeps a damaged count from becoming a huge allocation.
+func clamp(stored, limit int64) int64 { return max(0, min(stored, limit)) }
+
+// readBlobs gives the newest limit of stored items to take, oldest first.
+func (r *reader) readBlobs(table string, size, stored, limit int64, take func([]byte)) error {
+	skip := max(0, stored-limit)
+	return r.each("SELECT count, blob FROM "+table+" ORDER BY id", func(rows *sql.Rows) error {
+		var count int64
+		var blob sql.RawBytes
+		if err := rows.Scan(&count, &blob); err != nil {
+			return err
+		}
+		if int64(len(blob)) != count*size {
+			return fmt.Errorf("want %d items of %d bytes, found %d bytes", count, size, len(blob))
+		}
+		over := min(skip, count)
+		skip -= over
+		take(blob[over*size:])
+		return nil
+	})
+}
+
+func (r *reader) readCounts() error {
+	cells := map[int64]analyzer.Cell{}
+	err := r.each("SELECT id, service, kind, reason FROM series", func(rows *sql.Rows) error {
+		var id, service int64
+		var c analyzer.Cell
+		err := rows.Scan(&id, &service, &c.Kind, &c.Reason)
+		if err == nil {
+			c.Service, err = r.service(service)
+		}
+		cells[id] = c
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return r.each("SELECT minute, series, n FROM counts ORDER BY minute, series", func(rows *sql.Rows) error {
+		var minute, series, n int64
+		if err := rows.Scan(&minute, &series, &n); err != nil {
+			return err
+		}
+		c, ok := cells[series]
+		if !ok {
+			return fmt.Errorf("no series has id %d", series)
+		}
+		if n != 0 {
+			c.Minute = minute
+			r.out.Counts = append(r.out.Counts, analyzer.Count{Cell: c, N: n})
+		}
+		return nil
+	})
+}
+
+func (r *reader) readPopulations() error {
+	const query = `SELECT hour, service, reason, dimension, value, n FROM populations
+		ORDER BY hour, service, reason, dimension, value`
+	return r.each(query, func(rows *sql.Rows) error {
+		var service int64
+		var p analyzer.Population
+		err := rows.Scan(&p.Hour, &service, &p.Reason, &p.Dimension, &p.Value, &p.N)
+		if err == nil {
+			p.Service, err = r.service(service)
+		}
+		if err == nil && p.N != 0 {
+			r.out.Populations = append(r.out.Populations, p)
+		}
+		return err
+	})
+}
+
+func (r *reader) readTraces() error {
+	return r.each("SELECT hash, minute, data FROM traces ORDER BY minute, hash", func(rows *sql.Rows) error {
+		var hash int64
+		var t analyzer.TraceRow
+		if err := rows.Scan(&hash, &t.Minute, &t.Data); err != nil {
+			return err
+		}
+		t.Hash = uint64(hash)
+		r.out.Traces = append(r.out.Traces, t)
+		return nil
+	})
+}

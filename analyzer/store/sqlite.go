@@ -1,0 +1,268 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/why401/why401/analyzer"
+	_ "modernc.org/sqlite" // the driver named "sqlite"
+)
+
+// sqliteStore is a Store in one SQLite file. All work goes through one
+// connection, whose statements are prepared once; turn serialises its users.
+type sqliteStore struct {
+	config Config
+	db     *sql.DB
+	conn   *sql.Conn
+	lock   *os.File // nil when read-only
+	turn   chan struct{}
+	closed bool
+	stmt   statements
+	ids    ids
+	tally  tally
+}
+
+// tally is what the store knows of its own tables without asking: it changes
+// with a transaction and only when that commits.
+type tally struct {
+	keys, accepted int64 // in blobs
+	quarantined    int64 // rows
+	day            int64 // of the newest event time
+	watermark      string
+
+	keysTail, acceptedTail tail
+}
+
+func openSQLite(ctx context.Context, c Config) (Store, error) {
+	steps, err := migrations()
+	if err != nil {
+		return nil, err
+	}
+	s, err := openFile(ctx, c.withDefaults(), steps)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	return s, nil
+}
+
+func openFile(ctx context.Context, c Config, steps []string) (*sqliteStore, error) {
+	path, err := resolve(c.Path)
+	if err != nil {
+		return nil, err
+	}
+	c.Path = path
+	s := &sqliteStore{config: c, turn: make(chan struct{}, 1), ids: newIDs()}
+	if err := s.start(ctx, steps); err != nil {
+		return nil, errors.Join(explain(path, err), s.Close())
+	}
+	return s, nil
+}
+
+// resolve makes path absolute and follows links, so that two names of one
+// file share one lock.
+func resolve(path string) (string, error) {
+	if path == "" {
+		return "", errors.New("want the path of a file, found none")
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("find %s: %w", path, err)
+	}
+	if real, err := filepath.EvalSymlinks(abs); err == nil {
+		return real, nil
+	}
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(abs)); err == nil {
+		return filepath.Join(dir, filepath.Base(abs)), nil
+	}
+	return abs, nil // what is wrong with it shows when it is opened
+}
+
+func (s *sqliteStore) start(ctx context.Context, steps []string) error {
+	if err := s.prepareFile(); err != nil {
+		return err
+	}
+	db, err := sql.Open("sqlite", dsn(s.config))
+	if err != nil {
+		return fmt.Errorf("open %s: %w", s.config.Path, err)
+	}
+	s.db = db
+	if s.conn, err = db.Conn(ctx); err != nil {
+		return fmt.Errorf("open %s: %w", s.config.Path, err)
+	}
+	if err := s.configure(ctx); err != nil {
+		return err
+	}
+	if err := migrate(ctx, s.conn, s.config.Path, steps, s.config.ReadOnly); err != nil {
+		return err
+	}
+	if err := s.stmt.prepare(ctx, s.conn); err != nil {
+		return err
+	}
+	return s.takeStock(ctx)
+}
+
+// prepareFile takes the lock and sees to it that a new file, which will hold
+// excerpts of logs, belongs to its owner alone.
+func (s *sqliteStore) prepareFile() error {
+	if s.config.ReadOnly {
+		if _, err := os.Stat(s.config.Path); err != nil {
+			return fmt.Errorf("find store: %w", err)
+		}
+		return nil
+	}
+	lock, err := lockFile(s.config.Path)
+	if err != nil {
+		return err
+	}
+	s.lock = lock
+	f, err := os.OpenFile(s.config.Path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("create file: %w: want a regular file that may be written to", err)
+	}
+	return f.Close()
+}
+
+func dsn(c Config) string {
+	path := filepath.ToSlash(c.Path)
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path // a Windows drive
+	}
+	u := url.URL{Scheme: "file", Path: path}
+	if c.ReadOnly {
+		u.RawQuery = "mode=ro"
+	}
+	return u.String()
+}
+
+func (s *sqliteStore) configure(ctx context.Context) error {
+	pragmas := []string{
+		"busy_timeout = 5000",
+		"trusted_schema = OFF",
+		"cell_size_check = ON",
+		"cache_size = -16384", // KiB
+	}
+	if s.config.ReadOnly {
+		pragmas = append(pragmas, "query_only = ON")
+	} else {
+		pragmas = append(pragmas, "synchronous = FULL", "journal_size_limit = 67108864")
+	}
+	for _, p := range pragmas {
+		if _, err := s.conn.ExecContext(ctx, "PRAGMA "+p); err != nil {
+			return fmt.Errorf("set %s: %w", p, err)
+		}
+	}
+	if s.config.ReadOnly {
+		return nil
+	}
+	var mode string
+	if err := s.conn.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&mode); err != nil {
+		return fmt.Errorf("set journal_mode: %w", err)
+	}
+	if mode != "wal" {
+		return fmt.Errorf("set journal_mode of %s: want wal, found %s: put the file on a local disk", s.config.Path, mode)
+	}
+	return nil
+}
+
+// takeStock reads the tally.
+func (s *sqliteStore) takeStock(ctx context.Context) error {
+	t := &s.tally
+	err := s.conn.QueryRowContext(ctx, `SELECT
+		(SELECT coalesce(sum(count), 0) FROM keys),
+		(SELECT coalesce(sum(count), 0) FROM accepted),
+		(SELECT count(*) FROM quarantine),
+		(SELECT coalesce(max(day), 0) FROM services),
+		(SELECT coalesce(max(watermark), '') FROM progress)`).
+		Scan(&t.keys, &t.accepted, &t.quarantined, &t.day, &t.watermark)
+	if err != nil {
+		return fmt.Errorf("take stock: %w", err)
+	}
+	if err := t.keysTail.read(ctx, s.conn, "keys"); err != nil {
+		return err
+	}
+	return t.acceptedTail.read(ctx, s.conn, "accepted")
+}
+
+// Close waits for the call under way, closes the file and releases the lock.
+func (s *sqliteStore) Close() error {
+	s.turn <- struct{}{}
+	defer func() { <-s.turn }()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	var errs []error
+	errs = append(errs, s.stmt.close())
+	if s.conn != nil {
+		errs = append(errs, s.conn.Close())
+	}
+	if s.db != nil {
+		errs = append(errs, s.db.Close())
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("close store: %w", explain(s.config.Path, err))
+	}
+	return nil
+}
+
+// do runs f alone and within a transaction, whose tally becomes the store's
+// when it commits.
+func (s *sqliteStore) do(ctx context.Context, what string, f func(context.Context, *tally) error) error {
+	select {
+	case s.turn <- struct{}{}:
+	case <-ctx.Done():
+		return fmt.Errorf("%s: %w", what, ctx.Err())
+	}
+	defer func() { <-s.turn }()
+	if s.closed {
+		return fmt.Errorf("%s: %w", what, ErrClosed)
+	}
+	after := s.tally
+	err := transact(ctx, s.conn, func(ctx context.Context) error { return f(ctx, &after) })
+	if err != nil {
+		s.ids.reset() // may name rows that were rolled back
+		return fmt.Errorf("%s: %w", what, explain(s.config.Path, err))
+	}
+	s.tally = after
+	return nil
+}
+
+// transact runs f within a transaction. The statements get a context without
+// cancellation: watching it costs a goroutine each, and a batch is short.
+func transact(ctx context.Context, conn *sql.Conn, f func(context.Context) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	inner := context.WithoutCancel(ctx)
+	if _, err := conn.ExecContext(inner, "BEGIN IMMEDIATE"); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	err := f(inner)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil {
+		if _, err = conn.ExecContext(inner, "COMMIT"); err == nil {
+			return nil
+		}
+		err = fmt.Errorf("commit: %w", err)
+	}
+	// SQLite has already rolled back after some errors, and says so here. A
+	// rollback that truly fails makes the next BEGIN fail and be reported.
+	_, _ = conn.ExecContext(inner, "ROLLBACK")
+	return err
+}
+
+var (
+	_ Store          = (*sqliteStore)(nil)
+	_ analyzer.Store = (*sqliteStore)(nil)
+)

@@ -1,0 +1,84 @@
+// Command why401 tells teams why their services answer 401 and 403.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/why401/why401/rules"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-ctx.Done()
+		stop() // a second signal ends the process at once
+	}()
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// environment is what a command may touch of the world around it.
+type environment struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	getenv         func(string) string
+	rulesDir       string
+}
+
+// run is the whole program, without a process around it.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	env := &environment{stdin: stdin, stdout: stdout, stderr: stderr, getenv: os.Getenv}
+	root := newRoot(env)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	var e *exitError
+	errors.As(err, &e)
+	if e == nil || e.err.Error() != "" {
+		fmt.Fprintf(stderr, "why401: %v\n", err)
+	}
+	switch {
+	case e != nil && e.hint != "":
+		fmt.Fprintf(stderr, "try: %s\n", e.hint)
+	case e == nil:
+		fmt.Fprintf(stderr, "try: why401 help\n")
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return exitInterrupted
+	}
+	return codeOf(err)
+}
+
+// open opens the one input of a command: a file, or stdin for "-" or nothing.
+func (env *environment) open(args []string) (io.ReadCloser, error) {
+	if len(args) == 0 || args[0] == "-" {
+		return io.NopCloser(env.stdin), nil
+	}
+	f, err := os.Open(args[0])
+	if err != nil {
+		return nil, exitWith(exitInput, fmt.Errorf("open input: %w", err))
+	}
+	return f, nil
+}
+
+// rules loads the embedded packs and, over them, those of --rules.
+func (env *environment) rules() (*rules.Set, error) {
+	var set *rules.Set
+	var err error
+	if env.rulesDir == "" {
+		set, err = rules.Embedded()
+	} else {
+		set, err = rules.EmbeddedWith(os.DirFS(env.rulesDir))
+	}
+	if err != nil {
+		return nil, exitHint(exitConfig, fmt.Errorf("load rules:\n%w", err), "why401 check rules")
+	}
+	return set, nil
+}

@@ -1,0 +1,62 @@
+package rules
+
+import (
+	"regexp"
+	"strconv"
+
+	"github.com/why401/why401/analyzer"
+)
+
+// Many services log their requests themselves, as text or as JSON, beside or
+// instead of the platform's request log. Only the status of such a line is
+// used, and only where the line is an access line beyond doubt.
+
+// accessLines are the text forms: common/combined log format (nginx, Apache,
+// Envoy), HAProxy's httplog, the Gin and Fiber loggers, Morgan's dev format.
+var accessLines = regexp.MustCompile(
+	`"[A-Z]{3,7} [^"]+ HTTP/[0-9.]+" ([1-5][0-9][0-9])\b` +
+		`|\s[0-9/+-]+/[0-9+-]+ ([1-5][0-9][0-9]) [0-9+]+ .{2,40} ".*"|/[0-9-]+ ([1-5][0-9][0-9]) [0-9]+ [A-Z-]{4} ` +
+		`|\| +([1-5][0-9][0-9]) +\| +[0-9.]+[nµm]?s +\|` +
+		`|^(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) /\S* ([1-5][0-9][0-9]) [0-9.]+ ?ms`)
+
+// statusFields and the fields that must stand beside one of them.
+var (
+	statusFields = []string{"status", "statusCode", "status_code", "res.statusCode", "response.status", "response.status_code", "http.status_code",
+		"http.response.status_code", "responseStatus", "response_code", "httpRequest.status"}
+	requestFields = []string{"method", "uri", "path", "url", "req.url", "req.method", "request.method", "http.method", "http.request.method", "request_method", "requestMethod",
+		"httpRequest.requestMethod", "http.target", "route"}
+)
+
+// loggedStatus returns the HTTP status that an application's own access line
+// tells, or 0.
+func loggedStatus(e *analyzer.Entry) int {
+	if len(e.Fields) == 0 {
+		return lineStatus(e.Message)
+	}
+	for _, f := range statusFields {
+		v := e.Field(f)
+		if v == "" {
+			continue
+		}
+		for _, r := range requestFields {
+			if e.Field(r) != "" {
+				n, err := strconv.Atoi(v)
+				if err != nil || n < 100 || n > 599 {
+					return 0
+				}
+				return n
+			}
+		}
+	}
+	return lineStatus(e.Message)
+}
+
+func lineStatus(line string) int {
+	m := accessLines.FindStringSubmatch(line)
+	for _, s := range m {
+		if n, err := strconv.Atoi(s); err == nil {
+			return n
+		}
+	}
+	return 0
+}

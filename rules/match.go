@@ -1,0 +1,188 @@
+package rules
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/why401/why401/analyzer"
+)
+
+// match is one confirmed rule in one text of an entry.
+type match struct {
+	rule     *Rule
+	part     int // index into the entry's texts
+	lo, hi   int // in the folded text
+	from, to int // the same in the original text
+	captures map[string]string
+	template string
+}
+
+// reading is the work space of one classification.
+type reading struct {
+	parts   []part
+	fold    folded
+	hits    []hit
+	present map[int32]bool // context patterns seen anywhere in the entry
+	cand    []candidate
+	matches []match
+}
+
+type candidate struct {
+	use
+	part int
+	end  int
+	f    *folded
+}
+
+var readings = sync.Pool{New: func() any { return &reading{present: map[int32]bool{}} }}
+
+func (rd *reading) reset() {
+	rd.parts, rd.cand, rd.matches = nil, rd.cand[:0], rd.matches[:0]
+	clear(rd.present)
+}
+
+// read looks for every rule in every text of the entry.
+func (s *Set) read(e *analyzer.Entry, rd *reading) {
+	rd.parts = peel(parts(e))
+	for i := range rd.parts {
+		f := &folded{}
+		f.fold(rd.parts[i].text)
+		rd.hits = s.words.scan(f.b, rd.hits[:0])
+		for _, h := range rd.hits {
+			p := &s.patterns[h.pattern]
+			if p.context {
+				rd.present[h.pattern] = true
+			}
+			for _, u := range p.uses {
+				rd.cand = append(rd.cand, candidate{u, i, int(h.end), f})
+			}
+		}
+	}
+	for _, c := range rd.cand {
+		if !s.allowed(c.rule, e, rd) {
+			continue
+		}
+		m := c.template.find(c.f.b, c.end)
+		if m == nil {
+			continue
+		}
+		captures := map[string]string{}
+		if c.rule.where != nil && !c.rule.fits(e, captures) {
+			continue
+		}
+		c.template.capture(captures, rd.parts[c.part].text, c.f, m)
+		rd.matches = append(rd.matches, match{c.rule, c.part, m[0], m[1], int(c.f.from[m[0]]), int(c.f.from[m[1]]), captures, c.template.text})
+	}
+	for _, r := range s.byField {
+		captures := map[string]string{}
+		if s.allowed(r, e, rd) && r.fits(e, captures) {
+			rd.matches = append(rd.matches, match{rule: r, captures: captures})
+		}
+	}
+}
+
+// allowed checks a rule's With and Not.
+func (s *Set) allowed(r *Rule, e *analyzer.Entry, rd *reading) bool {
+	for _, id := range r.not {
+		if rd.present[id] {
+			return false
+		}
+	}
+	if len(r.with) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(r.with, func(id int32) bool { return rd.present[id] })
+}
+
+// fits checks a rule's Where and adds what it captures.
+func (r *Rule) fits(e *analyzer.Entry, captures map[string]string) bool {
+	for _, c := range r.where {
+		v := property(e, c.path)
+		var f folded
+		f.fold(v)
+		if c.form.expr == nil {
+			if string(f.b) != c.form.literal {
+				return false
+			}
+			continue
+		}
+		m := c.form.expr.FindSubmatchIndex(f.b)
+		if m == nil || m[0] != 0 || m[1] != len(f.b) {
+			return false
+		}
+		c.form.capture(captures, v, &f, m)
+	}
+	return true
+}
+
+// property is what a Where clause may name.
+func property(e *analyzer.Entry, path string) string {
+	switch path {
+	case "resource.type":
+		if e.Origin == nil {
+			return ""
+		}
+		return e.Origin.ResourceType
+	case "log":
+		return e.LogName
+	case "message":
+		return e.Message
+	case "status":
+		if e.HTTP == nil {
+			return ""
+		}
+		return itoa(e.HTTP.Status)
+	}
+	return e.Field(path)
+}
+
+// capture adds the template's holes, as they stood in the original text.
+func (t *template) capture(into map[string]string, text string, f *folded, m []int) {
+	for g := 1; g < len(t.names) && 2*g+1 < len(m); g++ {
+		if m[2*g] < 0 || t.names[g] == "" {
+			continue
+		}
+		v := strings.TrimSpace(text[f.from[m[2*g]]:f.from[m[2*g+1]]])
+		v = strings.Trim(v, `"'`+"`\\")
+		if len(v) > 200 {
+			v = strings.ToValidUTF8(v[:200], "")
+		}
+		if into[t.names[g]] == "" && v != "" {
+			into[t.names[g]] = v
+		}
+	}
+}
+
+// decide drops matches that others contain or outrank, and puts the primary
+// first: texts that name causes before others, and inside one text the
+// earlier. Wrappers and texts without a reason stay only when alone, the last
+// (innermost) first.
+func (rd *reading) decide() []match {
+	ms := rd.matches
+	slices.SortFunc(ms, func(a, b match) int {
+		return cmp.Or(cmp.Compare(a.part, b.part), cmp.Compare(a.lo, b.lo), cmp.Compare(b.hi, a.hi), cmp.Compare(a.rule.order, b.rule.order))
+	})
+	var kept []match
+	for i, m := range ms {
+		inside := false
+		for j, o := range ms {
+			if i != j && o.part == m.part && o.lo <= m.lo && m.hi <= o.hi && (o.hi-o.lo > m.hi-m.lo || j < i) && m.hi > 0 && !(o.rule.weak() && !m.rule.weak()) {
+				inside = true
+				break
+			}
+		}
+		if !inside {
+			kept = append(kept, m)
+		}
+	}
+	strong := slices.DeleteFunc(slices.Clone(kept), func(m match) bool { return m.rule.weak() })
+	if slices.ContainsFunc(strong, func(m match) bool { return m.rule.Reason != "" }) {
+		return strong
+	}
+	weak := slices.DeleteFunc(kept, func(m match) bool { return !m.rule.weak() })
+	slices.Reverse(weak)
+	slices.SortStableFunc(weak, func(a, b match) int { return cmp.Compare(a.part, b.part) })
+	return append(strong, weak...)
+}

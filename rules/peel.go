@@ -1,0 +1,119 @@
+package rules
+
+import (
+	"regexp"
+	"strings"
+)
+
+// A traceback tells its cause on one line and its way there on fifty. Peeling
+// takes the frames away, so that source lines quoted in them (`raise
+// ExpiredSignatureError("Signature has expired")`) count for nothing, and puts
+// the innermost cause first.
+
+// causeMarks stand before the inner exception of a chain: the JVM prints
+// "Caused by:" (Throwable.printStackTrace), .NET " ---> "
+// (Exception.ToString), Node "[cause]:" (util.inspect).
+var causeMarks = []string{"Caused by: ", " ---> ", "[cause]: ", "Caused by : "}
+
+// peel strips frames from every part and splits chains of exceptions, the
+// innermost before the outer ones.
+func peel(in []part) []part {
+	out := in[:0:0]
+	for _, p := range in {
+		text := p.text
+		if strings.IndexByte(text, '\n') >= 0 {
+			text = withoutFrames(text)
+		} else if continuation(text) {
+			continue
+		}
+		chain := splitCauses(text)
+		for i := len(chain) - 1; i >= 0; i-- {
+			if strings.TrimSpace(chain[i]) != "" {
+				out = append(out, part{p.path, chain[i]})
+			}
+		}
+	}
+	return out
+}
+
+// splitCauses cuts a text before each cause mark.
+func splitCauses(text string) []string {
+	var chain []string
+	for {
+		at, skip := -1, 0
+		for _, m := range causeMarks {
+			if i := strings.Index(text, m); i >= 0 && (at < 0 || i < at) {
+				at, skip = i, len(m)
+			}
+		}
+		if at < 0 {
+			return append(chain, text)
+		}
+		chain = append(chain, text[:at])
+		text = text[at+skip:]
+	}
+}
+
+// withoutFrames drops the lines of a text that only tell where it happened.
+func withoutFrames(text string) string {
+	var b strings.Builder
+	b.Grow(len(text))
+	quoted := false // the next line is source code that a Python frame quotes
+	for line := range strings.Lines(text) {
+		bare := strings.TrimRight(line, "\r\n")
+		if quoted && strings.HasPrefix(bare, "    ") {
+			quoted = strings.Contains(bare, "^^^") || !strings.HasPrefix(strings.TrimSpace(bare), "File ")
+			continue
+		}
+		quoted = pythonFrame.MatchString(bare)
+		if quoted || frame(bare) {
+			continue
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+var (
+	pythonFrame = regexp.MustCompile(`^\s*File "[^"]*", line \d+`)
+	frames      = regexp.MustCompile(`^\s*(?:` +
+		`at [^\s].*[(:]\d+.*$|at [\w$.<>/\[\]` + "`" + ` ]+\(.*\)?.*$|at (?:async |new |Object\.|process\.|Module\.|/|node:|file:).*$` + // JVM, Node, .NET
+		`|\.\.\. \d+ (?:more|common frames omitted).*` +
+		`|in [\w./<>]+ \(.*\)$` +
+		`|from .+\.rb:\d+:in .*|.+\.rb:\d+:in .*` + // Ruby
+		`|#\d+ .*` + // PHP
+		`|[\w./*()-]+\(.*\)(?: in goroutine \d+)?$|\t?/?[\w./@-]+\.go:\d+.*|goroutine \d+ \[.*` + // Go
+		`|Traceback \(most recent call last\):|During handling of the above exception.*|The above exception was the direct cause.*` + // Python
+		`|--- End of .*stack trace.*` + // .NET
+		`|[~^\s]+` +
+		`)$`)
+)
+
+// frame reports whether a line is a stack frame or a seam between two.
+func frame(line string) bool {
+	if strings.TrimSpace(line) == "" {
+		return false
+	}
+	return frames.MatchString(line)
+}
+
+// code is a source line as a Python frame quotes it, or an inspected object's
+// member as Node prints it after a stack.
+var code = regexp.MustCompile(`^(?: {2,}|\t)(?:(?:raise|return|try:|if|for|with|await|def|except|else:|elif|yield|assert|throw|catch|const|let|var|self\.|[\w.\[\]', ]+ ?[-+]?= )` +
+	`|[\w.\[\]]+\(.*$|\w+: .*,?$|[)\]}]+[,;]?$|'.*',?$|"[\w ]+": .*,?$|[\w\[\], .*()]+$|\.\.\..*$|\[?\w+\]?: .*$)`)
+
+// continuation reports whether a whole text is one line of a traceback that
+// was cut into many entries.
+func continuation(text string) bool {
+	line := strings.TrimRight(text, "\r\n ")
+	if line == "" {
+		return false
+	}
+	if pythonFrame.MatchString(line) || frame(line) {
+		return true
+	}
+	if strings.HasPrefix(line, "  ") || strings.HasPrefix(line, "\t") {
+		return code.MatchString(line)
+	}
+	return line == "}" || line == "}," || line == "]" || line == ")"
+}

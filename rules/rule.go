@@ -1,0 +1,98 @@
+package rules
+
+import (
+	"github.com/why401/why401/analyzer"
+)
+
+// Pack is one YAML file: the messages of one library, framework or platform.
+type Pack struct {
+	Pack     string `yaml:"pack"`     // id, the first half of a rule's full name
+	Title    string `yaml:"title"`    // for people
+	Library  string `yaml:"library"`  // what findings report as library; the pack id when empty
+	Language string `yaml:"language"` // go, node, python, java, …; platform for gateways
+	Source   string `yaml:"source"`   // repository and version range the texts were read in
+	Rules    []Rule `yaml:"rules"`
+}
+
+// Rule is one stanza of a pack. It matches when one of Text does and neither
+// With nor Not nor Where speaks against it. Exactly one of Reason, Success,
+// Benign and Change says what that means.
+type Rule struct {
+	ID      string          `yaml:"id"`
+	Reason  analyzer.Reason `yaml:"reason"`
+	Success bool            `yaml:"success"` // the text tells of an accepted token
+	Benign  bool            `yaml:"benign"`  // the text looks like a failure and is none
+	Change  *ChangeRule     `yaml:"change"`
+
+	// Text lists templates (see template.go); any of them will do.
+	Text []string `yaml:"text"`
+	// With lists literals of which at least one must stand in the entry too,
+	// for texts that other programs print in other trades.
+	With []string `yaml:"with"`
+	// Not lists literals that speak against the rule wherever they stand.
+	Not []string `yaml:"not"`
+	// Where binds fields of the entry: a payload path, or resource.type,
+	// log, severity, status. Values are templates over the whole field.
+	Where map[string]string `yaml:"where"`
+	// Wrapper marks a text that stands around the real cause: any other
+	// finding of the entry decides before it.
+	Wrapper bool `yaml:"wrapper"`
+	// Set adds captures that follow from the text itself, such as alg: none.
+	Set map[string]string `yaml:"set"`
+
+	Source     string    `yaml:"source"` // file, and version range when narrower than the pack's
+	Examples   []Example `yaml:"examples"`
+	NearMisses []Example `yaml:"near_misses"`
+
+	pack      *Pack
+	order     int
+	templates []*template
+	with, not []int32 // pattern ids
+	where     []condition
+}
+
+// ChangeRule says which change a text or an audit entry tells of. Its values
+// may name captures: "{secret}".
+type ChangeRule struct {
+	Kind    analyzer.ChangeKind `yaml:"kind"`
+	Target  string              `yaml:"target"`
+	Version string              `yaml:"version"`
+	Details map[string]string   `yaml:"details"`
+}
+
+// Example is a line that a rule must (or, as a near miss, must not) match: a
+// bare text, or a LogEntry as JSON when it begins with a brace and holds a
+// payload.
+type Example struct {
+	Text     string            `yaml:"text"`
+	Captures map[string]string `yaml:"captures"`
+}
+
+// UnmarshalYAML takes a plain string as the text alone.
+func (x *Example) UnmarshalYAML(unmarshal func(any) error) error {
+	if unmarshal(&x.Text) == nil {
+		return nil
+	}
+	type plain Example
+	return unmarshal((*plain)(x))
+}
+
+// Name is the rule's full name, pack/rule.
+func (r *Rule) Name() string { return r.pack.Pack + "/" + r.ID }
+
+// Library is what a finding of this rule reports as its library.
+func (r *Rule) Library() string {
+	if r.pack.Library != "" {
+		return r.pack.Library
+	}
+	return r.pack.Pack
+}
+
+// weak reports whether the rule yields to any other that says more.
+func (r *Rule) weak() bool { return r.Wrapper || r.Reason == analyzer.Unspecified }
+
+// condition is one Where clause.
+type condition struct {
+	path string
+	form *template
+}

@@ -1,0 +1,108 @@
+package rules
+
+import (
+	"strings"
+
+	"github.com/why401/why401/analyzer"
+)
+
+// Set is a loaded, checked and compiled collection of packs. It is immutable
+// and safe for concurrent use, and is an [analyzer.Classifier].
+type Set struct {
+	packs []*Pack
+	rules []*Rule
+
+	words    *automaton
+	patterns []pattern // by pattern id
+	weight   []uint8   // by automaton state: what the screen adds up
+	byField  []*Rule   // rules without a text: tried on fields alone
+}
+
+var _ analyzer.Classifier = (*Set)(nil)
+
+// pattern is one literal that the automaton looks for, and who asked for it.
+type pattern struct {
+	literal string
+	uses    []use
+	context bool    // some rule's with or not
+	word    concept // of the generic layer's vocabulary, as a whole word
+	stem    concept // likewise, with any ending
+}
+
+type use struct {
+	rule     *Rule
+	template *template
+}
+
+// compileSet builds the automaton over the literals of all rules and the
+// vocabulary of the generic layer.
+func compileSet(packs []*Pack) *Set {
+	s := &Set{packs: packs}
+	ids := map[string]int32{}
+	intern := func(literal string) *pattern {
+		id, ok := ids[literal]
+		if !ok {
+			id = int32(len(s.patterns))
+			ids[literal] = id
+			s.patterns = append(s.patterns, pattern{literal: literal})
+		}
+		return &s.patterns[id]
+	}
+	for _, p := range packs {
+		for i := range p.Rules {
+			r := &p.Rules[i]
+			r.order = len(s.rules)
+			s.rules = append(s.rules, r)
+			for _, t := range r.templates {
+				pt := intern(t.anchor)
+				pt.uses = append(pt.uses, use{r, t})
+			}
+			for _, w := range r.With {
+				intern(contextLiteral(w)).context = true
+				r.with = append(r.with, ids[contextLiteral(w)])
+			}
+			for _, w := range r.Not {
+				intern(contextLiteral(w)).context = true
+				r.not = append(r.not, ids[contextLiteral(w)])
+			}
+			if len(r.templates) == 0 {
+				s.byField = append(s.byField, r)
+			}
+		}
+	}
+	for word, c := range vocabulary() {
+		if stem, ok := strings.CutSuffix(word, "*"); ok {
+			intern(stem).stem |= c
+		} else {
+			intern(word).word |= c
+		}
+	}
+	literals := make([]string, len(s.patterns))
+	for i := range s.patterns {
+		literals[i] = s.patterns[i].literal
+	}
+	s.words = newAutomaton(literals)
+	s.weight = make([]uint8, len(s.words.out))
+	for state, out := range s.words.out {
+		for _, id := range out {
+			s.weight[state] |= s.patterns[id].weigh()
+		}
+	}
+	return s
+}
+
+func contextLiteral(s string) string { return strings.Trim(foldLiteral(s), " ") }
+
+func (p *pattern) weigh() uint8 {
+	w := conceptWeight(p.word | p.stem)
+	if len(p.uses) > 0 {
+		w = weighEnough
+	}
+	return w
+}
+
+// Packs returns the loaded packs, in order. They must not be changed.
+func (s *Set) Packs() []*Pack { return s.packs }
+
+// Rules returns every rule, in order. They must not be changed.
+func (s *Set) Rules() []*Rule { return s.rules }

@@ -1,0 +1,164 @@
+package rules
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// A template is a library's message with its variable parts as holes:
+//
+//	token is expired by {delta}
+//	unexpected signature algorithm {alg}; expected {expected}
+//
+// {name} captures a quoted or bare value under that name; {*} skips up to 200
+// bytes of one line; {n} skips a number; {word} skips one word. ^ at the start
+// and $ at the end bind to the line's ends, the latter past trailing
+// punctuation. Everything else is compared folded (see fold.go).
+type template struct {
+	text    string
+	literal string         // set when the template has no hole: the literal is the whole match
+	anchor  string         // the longest fixed part: what the automaton looks for
+	expr    *regexp.Regexp // set when there is a hole or a bound end
+	names   []string       // capture names, in the order of expr's groups; "" for none
+}
+
+// holes whose values have a form of their own. Any other name is a value:
+// quoted, bracketed, or one bare word.
+var holes = map[string]string{
+	"*":     `[^\n]{0,200}?`,
+	"n":     `[0-9][0-9.,]*`,
+	"word":  `[^\s]{1,120}`,
+	"alg":   `'?([a-z0-9.+-]{2,24})'?`,
+	"delta": `'?(-?[0-9][0-9a-zµ.: ]{0,40}?)'?`,
+	"time":  `([0-9][0-9a-z:.+ -]{3,48})`,
+	"host":  `(?:https?://)?([a-z0-9.-]{3,253})`,
+	"env":   `'?([a-z][a-z0-9 ]{2,80})'?`,
+	"claim": `'?([a-z][a-z0-9:/. -]{0,120}?)'?`,
+	"rest":  `([^\n]{1,300})`,
+}
+
+// value is the form of a hole without a form of its own.
+const value = `(?:'([^'\n]{0,300})'|\[([^\]\n]{0,300})\]|([^\s',;()\[\]]{1,300}))`
+
+var holePattern = regexp.MustCompile(`\{(\*|[a-z][a-z0-9]*)\}`)
+
+// compile reads a template. It fails when no fixed part is long enough to
+// find: fewer than 4 letters in a row would let half of all lines through.
+func compile(text string) (*template, error) {
+	t := &template{text: text}
+	body, start := strings.CutPrefix(text, "^")
+	body, end := strings.CutSuffix(body, "$")
+	var expr strings.Builder
+	expr.WriteString(`(?m)`)
+	if start {
+		expr.WriteString(`^ ?`)
+	}
+	t.names = []string{""}
+	marks := holePattern.FindAllStringSubmatchIndex(body, -1)
+	at := 0
+	for _, m := range marks {
+		t.fixed(&expr, body[at:m[0]])
+		t.hole(&expr, body[m[2]:m[3]])
+		at = m[1]
+	}
+	t.fixed(&expr, body[at:])
+	if end {
+		expr.WriteString(`[ .!'"\])}]*$`)
+	}
+	if letters(t.anchor) < 4 {
+		return nil, fmt.Errorf("compile template %q: wanted a fixed part with at least 4 letters or digits, found %q as the longest", text, t.anchor)
+	}
+	if len(marks) == 0 && !start && !end {
+		t.literal = t.anchor
+		return t, nil
+	}
+	re, err := regexp.Compile(expr.String())
+	if err != nil {
+		return nil, fmt.Errorf("compile template %q: %w", text, err)
+	}
+	t.expr = re
+	return t, nil
+}
+
+func (t *template) fixed(expr *strings.Builder, s string) {
+	s = foldLiteral(s)
+	if letters(s) > letters(t.anchor) {
+		t.anchor = strings.Trim(s, " ")
+	}
+	expr.WriteString(regexp.QuoteMeta(s))
+}
+
+func (t *template) hole(expr *strings.Builder, name string) {
+	form, special := holes[name]
+	if !special {
+		form = value
+	}
+	expr.WriteString(form)
+	for range strings.Count(form, "(") - strings.Count(form, "(?:") - strings.Count(form, `\(`) {
+		t.names = append(t.names, name)
+	}
+}
+
+func letters(s string) (n int) {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= 'a' && s[i] <= 'z' || s[i] >= '0' && s[i] <= '9' {
+			n++
+		}
+	}
+	return n
+}
+
+// edge reports whether the folded text has a word's edge at i: a match must
+// not begin or end inside a word.
+func edge(b []byte, i int) bool {
+	if i <= 0 || i >= len(b) {
+		return true
+	}
+	return !wordByte(b[i-1]) || !wordByte(b[i])
+}
+
+func wordByte(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' }
+
+// find returns the first match of t that covers the anchor hit ending at end,
+// as group offsets into b, or nil.
+func (t *template) find(b []byte, end int) []int {
+	if t.expr == nil {
+		lo := end - len(t.literal)
+		if edge(b, lo) && edge(b, end) {
+			return []int{lo, end}
+		}
+		return nil
+	}
+	lo, hi := window(b, end-len(t.anchor), end)
+	for _, m := range t.expr.FindAllSubmatchIndex(b[lo:hi], 8) {
+		if m[0]+lo > end || m[1]+lo < end || !edge(b, m[0]+lo) || !edge(b, m[1]+lo) {
+			continue
+		}
+		for i := range m {
+			if m[i] >= 0 {
+				m[i] += lo
+			}
+		}
+		return m
+	}
+	return nil
+}
+
+// window is the line around [lo, hi), at most 1,000 bytes to either side.
+func window(b []byte, lo, hi int) (int, int) {
+	from, to := max(0, lo-1000), min(len(b), hi+1000)
+	for i := lo - 1; i >= from; i-- {
+		if b[i] == '\n' {
+			from = i + 1
+			break
+		}
+	}
+	for i := hi; i < to; i++ {
+		if b[i] == '\n' {
+			to = i
+			break
+		}
+	}
+	return from, to
+}

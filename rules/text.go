@@ -1,0 +1,91 @@
+package rules
+
+import (
+	"strings"
+
+	"github.com/why401/why401/analyzer"
+)
+
+// part is one text of an entry that may tell the reason.
+type part struct {
+	path string
+	text string
+}
+
+// parts returns the texts of an entry, those that name causes first: an error
+// field says more than the message beside it, which says more than the rest.
+// What a client chose (user agent, URL, headers, bodies) is left out: it is
+// not the service speaking.
+func parts(e *analyzer.Entry) []part {
+	var first, second, third []part
+	if e.Message != "" {
+		second = append(second, part{"message", e.Message})
+	}
+	for _, f := range e.Fields {
+		if f.Value == e.Message || foreign(f.Path) {
+			continue
+		}
+		p := part{f.Path, f.Value}
+		switch key := lastKey(f.Path); {
+		case causeKeys[key]:
+			first = append(first, p)
+		case messageKeys[key]:
+			second = append(second, p)
+		case len(f.Value) >= 8 && !plainNumber(f.Value):
+			third = append(third, p)
+		}
+	}
+	return append(append(first, second...), third...)
+}
+
+var causeKeys = set("error", "err", "exception", "exc_info", "exc_text", "cause", "reason", "error_description", "error_message",
+	"errormessage", "error_code", "errorcode", "code", "detail", "details", "inner", "stack", "stack_trace", "stacktrace", "traceback", "thrown", "throwable",
+	"root_cause", "causedby", "err_msg", "errmsg", "description", "response_code_details", "status_details", "failure", "failure_reason")
+
+var messageKeys = set("message", "msg", "log", "text", "event", "summary", "title", "short_message", "name", "type", "error_name", "class", "kind", "status_text", "statusmessage")
+
+// foreignKeys hold what a caller sent, or what names a place in the source.
+var foreignKeys = set("user_agent", "useragent", "http_user_agent", "ua", "referer", "referrer", "url", "uri", "path", "request_url", "requesturl", "request_uri", "query",
+	"query_string", "headers", "header", "cookies", "cookie", "body", "request_body", "requestbody", "response_body", "prompt", "completion", "content", "params", "form", "host",
+	"remote_ip", "remote_addr", "caller", "file", "filename", "function", "func", "line", "lineno", "pathname", "module", "source_location", "sourcelocation", "email", "subject_line")
+
+func set(words ...string) map[string]bool {
+	m := make(map[string]bool, len(words))
+	for _, w := range words {
+		m[w] = true
+	}
+	return m
+}
+
+// foreign reports whether any key on the path holds a caller's words.
+func foreign(path string) bool {
+	for path != "" {
+		key, rest, _ := strings.Cut(path, ".")
+		if foreignKeys[strings.ToLower(strings.ReplaceAll(key, "-", "_"))] {
+			return true
+		}
+		path = rest
+	}
+	return false
+}
+
+func lastKey(path string) string {
+	key := path
+	for {
+		i := strings.LastIndexByte(key, '.')
+		last := key[i+1:]
+		if !plainNumber(last) || i < 0 {
+			return strings.ToLower(strings.ReplaceAll(last, "-", "_"))
+		}
+		key = key[:i]
+	}
+}
+
+func plainNumber(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if (s[i] < '0' || s[i] > '9') && s[i] != '.' && s[i] != '-' {
+			return false
+		}
+	}
+	return s != ""
+}
