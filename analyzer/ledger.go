@@ -70,21 +70,25 @@ func NewLedger(cfg LedgerConfig) *Ledger {
 // effect is what one entry does to the ledger. Workers make effects side by
 // side; the ledger applies them one after the other.
 type effect struct {
-	key      Key
-	at       int64 // unix nanoseconds of event time
-	origin   *Origin
-	trace    uint64
-	client   uint64
-	request  Outcome         // what the status of a request log says
-	class    *Classification // nil when no text was worth a look
-	entry    *Entry          // set together with class
-	poison   *Poison
-	self     bool
-	ordinary bool
+	key     Key
+	at      int64 // unix nanoseconds of event time
+	origin  *Origin
+	trace   uint64
+	client  uint64
+	request Outcome         // what the status of a request log says
+	class   *Classification // nil when no text was worth a look
+	entry   *Entry          // set together with class
+	poison  *Poison
+	self    bool
+	joined  bool // put together from parts that were counted already
 }
 
 // apply adds one entry.
 func (l *Ledger) apply(e *effect) {
+	if e.joined {
+		l.text(e, time.Unix(0, e.at).UTC())
+		return
+	}
 	l.pending.Totals.Entries++
 	if e.poison != nil {
 		l.poison(e.poison)

@@ -65,13 +65,61 @@ func (p *Pipeline) Handle(ctx context.Context, group []Message) error {
 		return err
 	}
 	for i := range w.effects {
-		p.ledger.apply(&w.effects[i])
+		p.apply(&w.effects[i])
 	}
 	clear(w.effects)
 	p.ledger.expire()
+	if p.ledger.cfg.JoinSpan > 0 {
+		p.joined(p.joiner.Flush(p.ledger.watermark.Add(-splitWait)))
+	}
 	p.last = time.Now()
 	p.unsaved = p.ledger.take()
 	return p.save(ctx)
+}
+
+// apply adds one effect; a part of a split entry waits for the others.
+func (p *Pipeline) apply(e *effect) {
+	if e.entry == nil || e.entry.Split == nil {
+		p.ledger.apply(e)
+		return
+	}
+	part := e.entry
+	whole := *e
+	whole.class, whole.entry = nil, nil
+	p.ledger.apply(&whole) // counted and known by its own key
+	p.joined(p.joiner.Add(part))
+}
+
+// joined classifies entries that were put together from their parts.
+func (p *Pipeline) joined(entries []*Entry) {
+	for _, entry := range entries {
+		c := p.classifier.Classify(entry)
+		e := effect{at: entry.Time.UnixNano(), origin: entry.Origin, class: &c, entry: entry, joined: true}
+		if entry.Trace != "" {
+			e.trace = xxh3.HashString(entry.Trace)
+		}
+		p.ledger.apply(&e)
+	}
+}
+
+// Flush ends the waiting: what is there of split entries is classified as it
+// is. It is called when the input has ended.
+func (p *Pipeline) Flush(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.save(ctx); err != nil {
+		return err
+	}
+	p.joined(p.joiner.Flush(time.Unix(1<<40, 0)))
+	p.unsaved = p.ledger.take()
+	return p.save(ctx)
+}
+
+// Report says what is known now.
+func (p *Pipeline) Report(cfg DiagnosisConfig) *Report {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ledger.Report(cfg)
 }
 
 // save commits the batch that is not in the store yet. The ledger already
@@ -151,4 +199,11 @@ func (p *Pipeline) View(f func(l *Ledger)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	f(p.ledger)
+}
+
+// Totals are the counts of entries so far.
+func (p *Pipeline) Totals() Totals {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ledger.Totals()
 }

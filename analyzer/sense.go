@@ -118,6 +118,15 @@ func senseOf(r Reason) *sense {
 	return nil
 }
 
+// CandidateCauses lists what may stand behind a reason, the more frequent
+// first. None of them follows from the reason alone.
+func CandidateCauses(r Reason) []Cause {
+	if sn := senseOf(r); sn != nil {
+		return slices.Clone(sn.candidates)
+	}
+	return nil
+}
+
 // weigh looks for signals that do not come from wording: when it began, what
 // changed just before, who shares the key and is fine. Two of them that agree
 // make a cause probable; the rest is said as it stands.

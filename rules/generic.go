@@ -13,11 +13,11 @@ func (s *Set) generic(rd *reading, known []match, c *analyzer.Classification) {
 	texts := make([]string, len(rd.parts))
 	var all concept
 	for i, p := range rd.parts {
-		texts[i] = camel(p.text)
+		texts[i] = camel(p.Text)
 		all |= s.concepts(texts[i])
 		for _, m := range known {
-			if m.part == i && m.rule.weak() && m.to <= len(p.text) {
-				texts[i] = camel(p.text[:m.from] + ". " + p.text[m.to:])
+			if m.part == i && m.rule.weak() && m.to <= len(p.Text) {
+				texts[i] = camel(p.Text[:m.from] + ". " + p.Text[m.to:])
 			}
 		}
 	}

@@ -48,7 +48,7 @@ func (s *Set) read(e *analyzer.Entry, rd *reading) {
 	rd.parts = peel(parts(e))
 	for i := range rd.parts {
 		f := &folded{}
-		f.fold(rd.parts[i].text)
+		f.fold(rd.parts[i].Text)
 		rd.hits = s.words.scan(f.b, rd.hits[:0])
 		for _, h := range rd.hits {
 			p := &s.patterns[h.pattern]
@@ -72,7 +72,7 @@ func (s *Set) read(e *analyzer.Entry, rd *reading) {
 		if c.rule.where != nil && !c.rule.fits(e, captures) {
 			continue
 		}
-		c.template.capture(captures, rd.parts[c.part].text, c.f, m)
+		c.template.capture(captures, rd.parts[c.part].Text, c.f, m)
 		rd.matches = append(rd.matches, match{c.rule, c.part, m[0], m[1], int(c.f.from[m[0]]), int(c.f.from[m[1]]), captures, c.template.text})
 	}
 	for _, r := range s.byField {

@@ -20,7 +20,7 @@ var causeMarks = []string{"Caused by: ", " ---> ", "[cause]: ", "Caused by : "}
 func peel(in []part) []part {
 	out := in[:0:0]
 	for _, p := range in {
-		text := p.text
+		text := p.Text
 		if strings.IndexByte(text, '\n') >= 0 {
 			text = withoutFrames(text)
 		} else if continuation(text) {
@@ -29,7 +29,7 @@ func peel(in []part) []part {
 		chain := splitCauses(text)
 		for i := len(chain) - 1; i >= 0; i-- {
 			if strings.TrimSpace(chain[i]) != "" {
-				out = append(out, part{p.path, chain[i]})
+				out = append(out, part{p.Path, chain[i]})
 			}
 		}
 	}

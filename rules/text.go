@@ -7,10 +7,7 @@ import (
 )
 
 // part is one text of an entry that may tell the reason.
-type part struct {
-	path string
-	text string
-}
+type part Text
 
 // parts returns the texts of an entry, those that name causes first: an error
 // field says more than the message beside it, which says more than the rest.

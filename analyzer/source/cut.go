@@ -30,6 +30,7 @@ type blockReader struct {
 	objects  bool // entries are found by scanObject
 	skipping bool // inside an entry that is too long
 	seen     bool // the first object was
+	blanks   int  // in front of what comes next in its line
 	indent   int  // blanks in front of the first object
 	arrays   int  // arrays open around the objects
 }
@@ -102,7 +103,7 @@ func (r *blockReader) decided(end bool) bool {
 		return true
 	}
 	l := layout(r.b.buf[:r.n])
-	if l == tooShort && !end && r.n < 64<<10 {
+	if l == tooShort && !end && r.n < min(64<<10, r.max) {
 		return false
 	}
 	r.known = l == inLines || l == inObjects
@@ -143,8 +144,11 @@ func layout(buf []byte) layoutOf {
 				return tooShort
 			}
 		case buf[0] == '[':
-			after := bytes.TrimLeft(buf[1:next], " \t\r\n")
-			if len(after) == 0 || bytes.IndexByte([]byte("{[]"), after[0]) >= 0 {
+			after := bytes.TrimLeft(buf[1:next], " \t\r")
+			if len(after) == 0 {
+				return tooShort
+			}
+			if bytes.IndexByte([]byte("{[]\n"), after[0]) >= 0 {
 				return inObjects
 			}
 		}
@@ -281,7 +285,11 @@ func (r *blockReader) cutObjects(end bool) int {
 func (r *blockReader) between(buf []byte, i int) int {
 	for ; i < len(buf); i++ {
 		switch buf[i] {
-		case ' ', '\t', '\r', '\n', ',':
+		case ' ', '\t':
+			r.blanks++
+		case '\n':
+			r.blanks = 0
+		case '\r', ',':
 		case '[':
 			r.arrays++
 		case ']':
@@ -303,9 +311,7 @@ func (r *blockReader) next(buf []byte, i int) (int, verdict) {
 		return i + n, whole
 	}
 	if !r.seen {
-		r.seen = true
-		line := buf[bytes.LastIndexByte(buf[:i], '\n')+1 : i]
-		r.indent = len(line) - len(bytes.TrimLeft(line, " \t"))
+		r.seen, r.indent = true, r.blanks
 	}
 	n, v := scanObject(buf[i:])
 	return i + n, v

@@ -27,8 +27,9 @@ type memoryStore struct {
 	changed     map[analyzer.Key]bool // keys of changes
 	templates   map[templateKey]memoryTemplate
 	poison      []analyzer.Poison // oldest first
-	keys        []dated[analyzer.Key]
-	accepted    []dated[uint64]
+	poisoned    map[analyzer.Key]bool
+	keys        history[analyzer.Key]
+	accepted    history[uint64]
 	totals      analyzer.Totals
 	dropped     int64 // from the quarantine
 	watermark   time.Time
@@ -44,10 +45,51 @@ type memoryTemplate struct {
 	first, last time.Time
 }
 
-// dated is what one batch brought.
+// history holds what batches brought, oldest first.
+type history[T any] struct {
+	batches []dated[T]
+	n       int // items in all
+}
+
 type dated[T any] struct {
 	minute int64
 	items  []T
+}
+
+// append adds a batch and cuts the oldest items until limit are left.
+func (h *history[T]) append(minute int64, items []T, limit int) {
+	if len(items) == 0 {
+		return
+	}
+	h.batches = append(h.batches, dated[T]{minute, slices.Clone(items)})
+	h.n += len(items)
+	for h.n > limit {
+		oldest := &h.batches[0]
+		cut := min(h.n-limit, len(oldest.items))
+		oldest.items = oldest.items[cut:]
+		h.n -= cut
+		if len(oldest.items) == 0 {
+			h.batches = h.batches[1:]
+		}
+	}
+}
+
+func (h *history[T]) sweep(minute int64) {
+	h.batches = slices.DeleteFunc(h.batches, func(d dated[T]) bool {
+		old := d.minute < minute
+		if old {
+			h.n -= len(d.items)
+		}
+		return old
+	})
+}
+
+func (h *history[T]) all() []T {
+	out := make([]T, 0, h.n)
+	for _, d := range h.batches {
+		out = append(out, d.items...)
+	}
+	return out
 }
 
 func openMemory(ctx context.Context, c Config) (Store, error) {
@@ -61,6 +103,7 @@ func openMemory(ctx context.Context, c Config) (Store, error) {
 		traces:      map[uint64]analyzer.TraceRow{},
 		exemplars:   map[analyzer.Key]analyzer.Exemplar{},
 		changed:     map[analyzer.Key]bool{},
+		poisoned:    map[analyzer.Key]bool{},
 		templates:   map[templateKey]memoryTemplate{},
 	}, nil
 }
@@ -90,8 +133,9 @@ func (m *memoryStore) Commit(ctx context.Context, b *analyzer.Batch) error {
 	m.addSums(b)
 	m.addEvidence(b)
 	m.addPoison(b)
-	m.keys = appendDated(m.keys, minuteOf(m.watermark), b.Keys, m.config.KeyRetention)
-	m.accepted = appendDated(m.accepted, minuteOf(m.watermark), b.Accepted, m.config.KeyRetention)
+	minute := minuteOf(m.watermark)
+	m.keys.append(minute, b.Keys, m.config.KeyRetention)
+	m.accepted.append(minute, b.Accepted, m.config.KeyRetention)
 	return nil
 }
 
@@ -161,37 +205,19 @@ func (m *memoryStore) addEvidence(b *analyzer.Batch) {
 
 func (m *memoryStore) addPoison(b *analyzer.Batch) {
 	for _, p := range b.Poison {
-		known := func(q analyzer.Poison) bool { return q.Key == p.Key }
-		if slices.ContainsFunc(m.poison, known) {
+		if m.poisoned[p.Key] {
 			continue
 		}
+		m.poisoned[p.Key] = true
 		p.At = p.At.UTC()
 		p.Data = bytes.Clone(p.Data)
 		m.poison = append(m.poison, p)
 	}
 	if over := len(m.poison) - m.config.QuarantineMax; over > 0 {
+		for i := range over {
+			delete(m.poisoned, m.poison[i].Key)
+		}
 		m.poison = slices.Delete(m.poison, 0, over)
 		m.dropped += int64(over)
 	}
-}
-
-func appendDated[T any](to []dated[T], minute int64, items []T, limit int) []dated[T] {
-	if len(items) == 0 {
-		return to
-	}
-	to = append(to, dated[T]{minute, slices.Clone(items)})
-	return newest(to, limit)
-}
-
-// newest cuts the oldest items until limit are left.
-func newest[T any](all []dated[T], limit int) []dated[T] {
-	var n, i int
-	for i = len(all); i > 0 && n < limit; i-- {
-		n += len(all[i-1].items)
-	}
-	all = slices.Delete(all, 0, i)
-	if over := n - limit; over > 0 {
-		all[0].items = all[0].items[over:]
-	}
-	return all
 }

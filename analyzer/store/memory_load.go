@@ -16,12 +16,7 @@ func (m *memoryStore) Load(ctx context.Context) (*analyzer.Loaded, error) {
 	}
 	defer m.mu.Unlock()
 	out := &analyzer.Loaded{Totals: m.totals, Watermark: m.watermark}
-	for _, d := range m.keys {
-		out.Keys = append(out.Keys, d.items...)
-	}
-	for _, d := range m.accepted {
-		out.Accepted = append(out.Accepted, d.items...)
-	}
+	out.Keys, out.Accepted = m.keys.all(), m.accepted.all()
 	for cell, n := range m.counts {
 		out.Counts = append(out.Counts, analyzer.Count{Cell: cell, N: n})
 	}
@@ -69,6 +64,7 @@ func (m *memoryStore) Forget(ctx context.Context, key analyzer.Key) error {
 		return err
 	}
 	defer m.mu.Unlock()
+	delete(m.poisoned, key)
 	m.poison = slices.DeleteFunc(m.poison, func(p analyzer.Poison) bool { return p.Key == key })
 	return nil
 }
@@ -92,8 +88,8 @@ func (m *memoryStore) Sweep(ctx context.Context, now time.Time) (more bool, err 
 		}
 		return old
 	})
-	m.keys = slices.DeleteFunc(m.keys, func(d dated[analyzer.Key]) bool { return d.minute < cut.minute })
-	m.accepted = slices.DeleteFunc(m.accepted, func(d dated[uint64]) bool { return d.minute < cut.join })
+	m.keys.sweep(cut.minute)
+	m.accepted.sweep(cut.join)
 	return false, nil
 }
 
@@ -101,6 +97,8 @@ func (m *memoryStore) Sweep(ctx context.Context, now time.Time) (more bool, err 
 func (m *memoryStore) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	*m = memoryStore{config: m.config, closed: true}
+	m.closed = true
+	m.counts, m.populations, m.traces, m.exemplars, m.templates = nil, nil, nil, nil, nil
+	m.changes, m.poison, m.keys, m.accepted = nil, nil, history[analyzer.Key]{}, history[uint64]{}
 	return nil
 }

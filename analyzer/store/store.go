@@ -35,8 +35,9 @@ type Store interface {
 // functions fill in defaults but leave Config.Validate to Open. Nobody changes
 // the map at run time.
 var Stores = map[string]func(context.Context, Config) (Store, error){
-	"memory": openMemory,
-	"sqlite": openSQLite,
+	"discard": openDiscard,
+	"memory":  openMemory,
+	"sqlite":  openSQLite,
 }
 
 // Open checks c, fills in its defaults and opens the kind of store it names.

@@ -19,7 +19,10 @@ func newRoot(env *environment) *cobra.Command {
 	root.SetErr(env.stderr)
 	root.PersistentFlags().StringVar(&env.rulesDir, "rules", env.getenv("WHY401_RULES_DIR"), "folder of rule packs that extend or replace ours")
 	root.AddCommand(
+		newAnalyzeCmd(env),
 		newClassifyCmd(env),
+		newDemoCmd(env),
+		newExplainCmd(env),
 	)
 	return root
 }

@@ -1,0 +1,171 @@
+package analyzer
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// Formats are the ways to write a report.
+var Formats = []string{"text", "json", "md"}
+
+// Write renders the report. All that came from a log is escaped for the
+// format. An unknown format is an error that lists the known ones.
+func (r *Report) Write(w io.Writer, format string) error {
+	var b bytes.Buffer
+	switch format {
+	case "json":
+		enc := json.NewEncoder(&b)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(r); err != nil {
+			return fmt.Errorf("encode report: %w", err)
+		}
+	case "text":
+		r.text(&b)
+	case "md":
+		r.markdown(&b)
+	default:
+		return fmt.Errorf("write report: unknown format %q; wanted one of %s", format, strings.Join(Formats, ", "))
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+func (r *Report) text(b *bytes.Buffer) {
+	fmt.Fprintf(b, "%s to %s: %d entries, %d accepted, %d refused\n", stamp(r.Span.From), stamp(r.Span.To), r.Totals.Entries, r.Totals.Accepted, r.Totals.Refused)
+	if r.Totals.Duplicates+r.Totals.Malformed+r.Totals.Unmatched > 0 {
+		fmt.Fprintf(b, "%d duplicates, %d malformed (quarantined), %d unmatched\n", r.Totals.Duplicates, r.Totals.Malformed, r.Totals.Unmatched)
+	}
+	if len(r.Incidents) == 0 {
+		b.WriteString("\nno incident\n")
+	}
+	for _, in := range r.Incidents {
+		in.text(b)
+	}
+	if len(r.Services) > 0 {
+		b.WriteString("\nservices\n")
+		tw := tabwriter.NewWriter(b, 2, 0, 2, ' ', 0)
+		for _, s := range r.Services {
+			fmt.Fprintf(tw, "  %s\t%s\t%d accepted\t%d refused\t%s\n", EscapeTerminal(s.Name), EscapeTerminal(s.Environment), s.Accepted, s.Refused, reasonList(s.Reasons))
+		}
+		_ = tw.Flush() // writes to memory
+	}
+	if len(r.Changes) > 0 {
+		b.WriteString("\nchanges\n")
+		for _, c := range r.Changes[max(0, len(r.Changes)-20):] {
+			fmt.Fprintf(b, "  %s  %s %s %s\n", stamp(c.At), c.Kind, EscapeTerminal(c.Target), EscapeTerminal(c.Version))
+		}
+	}
+	if len(r.Unmatched) > 0 {
+		b.WriteString("\nunmatched texts that look like authentication failures\n")
+		for _, u := range r.Unmatched {
+			fmt.Fprintf(b, "  %6d  %s  %s\n", u.Count, EscapeTerminal(u.Service), EscapeTerminal(u.Template))
+		}
+	}
+	if len(r.Gaps) > 0 {
+		b.WriteString("\nnot seen\n")
+		for _, g := range r.Gaps {
+			fmt.Fprintf(b, "  %s\n", gapLine(g))
+		}
+	}
+}
+
+func (in *Incident) text(b *bytes.Buffer) {
+	state := "open"
+	if in.Resolved != nil {
+		state = "resolved " + stamp(*in.Resolved)
+	}
+	fmt.Fprintf(b, "\n%s  %s (%s)  [%s, since %s]\n  %s\n", strings.ToUpper(string(in.Severity)), in.Cause, in.Verdict, state, stamp(in.Opened), EscapeTerminal(in.Summary))
+	section := func(title string, lines []string) {
+		if len(lines) == 0 {
+			return
+		}
+		fmt.Fprintf(b, "  %s\n", title)
+		for _, l := range lines {
+			fmt.Fprintf(b, "    - %s\n", EscapeTerminal(l))
+		}
+	}
+	section("why we say so", in.For)
+	section("what speaks against it", in.Against)
+	if in.Verdict == Ambiguous && len(in.Candidates) > 1 {
+		section("could be", causeNames(in.Candidates))
+	}
+	for _, x := range in.Exemplars[:min(1, len(in.Exemplars))] {
+		section("first seen as", []string{fmt.Sprintf("%s  %s  (%s)", stamp(x.At), x.Excerpt, x.Rule)})
+	}
+	section("do", in.Do)
+	if in.NextProbe != "" && in.Verdict != Confirmed {
+		section("to be sure", []string{in.NextProbe})
+	}
+}
+
+func (r *Report) markdown(b *bytes.Buffer) {
+	fmt.Fprintf(b, "# Authentication report\n\n%s to %s. %d entries, %d accepted, %d refused", stamp(r.Span.From), stamp(r.Span.To), r.Totals.Entries, r.Totals.Accepted, r.Totals.Refused)
+	fmt.Fprintf(b, " (%d duplicates, %d malformed, %d unmatched).\n", r.Totals.Duplicates, r.Totals.Malformed, r.Totals.Unmatched)
+	b.WriteString("\n## Incidents\n\n")
+	if len(r.Incidents) == 0 {
+		b.WriteString("None.\n")
+	}
+	for _, in := range r.Incidents {
+		fmt.Fprintf(b, "### %s: %s (%s)\n\n%s\n\nSince %s.\n\n", in.Severity, in.Cause, in.Verdict, EscapeMarkdown(in.Summary), stamp(in.Opened))
+		for _, part := range []struct {
+			title string
+			lines []string
+		}{{"Why we say so", in.For}, {"What speaks against it", in.Against}, {"Could be", causeNames(in.Candidates)}, {"Do", in.Do}} {
+			if len(part.lines) == 0 {
+				continue
+			}
+			fmt.Fprintf(b, "%s:\n\n", part.title)
+			for _, l := range part.lines {
+				fmt.Fprintf(b, "- %s\n", EscapeMarkdown(l))
+			}
+			b.WriteString("\n")
+		}
+	}
+	b.WriteString("## Services\n\n| service | environment | accepted | refused | reasons |\n|---|---|---:|---:|---|\n")
+	for _, s := range r.Services {
+		fmt.Fprintf(b, "| %s | %s | %d | %d | %s |\n", EscapeMarkdown(s.Name), EscapeMarkdown(s.Environment), s.Accepted, s.Refused, EscapeMarkdown(reasonList(s.Reasons)))
+	}
+	b.WriteString("\n## Not seen\n\n")
+	for _, g := range r.Gaps {
+		fmt.Fprintf(b, "- %s\n", EscapeMarkdown(gapLine(g)))
+	}
+}
+
+func causeNames(cs []Cause) []string {
+	out := make([]string, len(cs))
+	for i, c := range cs {
+		out[i] = string(c)
+	}
+	return out
+}
+
+func gapLine(g Gap) string {
+	if g.Service != "" {
+		return g.Kind + " (" + g.Service + "): " + g.Detail
+	}
+	return g.Kind + ": " + g.Detail
+}
+
+// reasonList names reasons by count, the most frequent first.
+func reasonList(m map[Reason]int64) string {
+	rs := make([]Reason, 0, len(m))
+	for r := range m {
+		rs = append(rs, r)
+	}
+	slices.SortFunc(rs, func(a, b Reason) int { return cmp.Or(cmp.Compare(m[b], m[a]), cmp.Compare(a, b)) })
+	parts := make([]string, len(rs))
+	for i, r := range rs {
+		parts[i] = fmt.Sprintf("%s %d", r, m[r])
+	}
+	return strings.Join(parts, ", ")
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/why401/why401/analyzer"
+	"github.com/why401/why401/analyzer/source"
+	"github.com/why401/why401/analyzer/store"
+)
+
+func newAnalyzeCmd(env *environment) *cobra.Command {
+	format, failOn := "text", false
+	cmd := &cobra.Command{
+		Use:   "analyze FILE…|-",
+		Short: "read exported log entries from files or stdin and report what was refused, and why",
+		Long: "Reads LogEntries as JSON arrays, JSON Lines or pretty-printed objects, plain, gzip or zstd;\n" +
+			"a folder is read as a Cloud Storage export. The same entries give the same report, whatever their order.",
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !slices.Contains(analyzer.Formats, format) {
+				return exitHint(exitUsage, fmt.Errorf("unknown format %q", format), "--format "+strings.Join(analyzer.Formats, "|"))
+			}
+			report, err := env.analyze(cmd.Context(), args)
+			if report == nil {
+				return err
+			}
+			if werr := report.Write(env.stdout, format); werr != nil {
+				return errors.Join(err, werr)
+			}
+			if err == nil && failOn && len(report.Incidents) > 0 {
+				return exitWith(exitFindings, fmt.Errorf("%d incidents", len(report.Incidents)))
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", format, "text, json or md")
+	cmd.Flags().BoolVar(&failOn, "fail-on", false, "exit 1 when there is an incident")
+	return cmd
+}
+
+// analyze runs the pipeline over files. With an error that leaves something
+// readable it returns the report of that too.
+func (env *environment) analyze(ctx context.Context, paths []string) (*analyzer.Report, error) {
+	set, err := env.rules()
+	if err != nil {
+		return nil, err
+	}
+	files, err := source.NewFile(source.FileConfig{Paths: paths, Stdin: env.stdin})
+	if err != nil {
+		return nil, exitWith(exitUsage, err)
+	}
+	held, err := store.Open(ctx, store.Config{Kind: "discard"})
+	if err != nil {
+		return nil, exitWith(exitBackend, err)
+	}
+	p, err := analyzer.NewPipeline(ctx, set, held, nil, analyzer.LedgerConfig{})
+	if err != nil {
+		return nil, exitWith(exitBackend, err)
+	}
+	stop := env.progress(ctx, files)
+	err = files.Run(ctx, p.Handle)
+	stop()
+	if ctx.Err() != nil {
+		return nil, exitWith(exitInterrupted, ctx.Err())
+	}
+	if err := p.Flush(ctx); err != nil {
+		return nil, exitWith(exitBackend, err)
+	}
+	report := p.Report(analyzer.DiagnosisConfig{})
+	if report.Totals.Entries == 0 && err == nil {
+		fmt.Fprintln(env.stderr, "why401: no entries found")
+	}
+	if err != nil {
+		err = exitWith(exitInput, err)
+	}
+	return report, err
+}
+
+// progress draws on stderr while it is a terminal.
+func (env *environment) progress(ctx context.Context, files *source.File) (stop func()) {
+	f, ok := env.stderr.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		source.Progress{W: io.Writer(f), Stats: files.Stats}.Run(ctx)
+	}()
+	return func() { cancel(); <-done }
+}

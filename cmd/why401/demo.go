@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/why401/why401/analyzer"
+	"github.com/why401/why401/analyzer/lab"
+	"github.com/why401/why401/analyzer/source"
+	"github.com/why401/why401/analyzer/store"
+)
+
+func newDemoCmd(env *environment) *cobra.Command {
+	name, format := "", "text"
+	var limit time.Duration
+	seed := uint64(1)
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "see it work: real services, a real fault, an embedded Pub/Sub, and the report",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			sc, err := lab.Find(name)
+			if err != nil {
+				return exitWith(exitUsage, err)
+			}
+			if limit > 0 {
+				sc.Duration = limit
+			}
+			report, err := env.demo(cmd.Context(), sc, seed)
+			if err != nil {
+				return err
+			}
+			return report.Write(env.stdout, format)
+		},
+	}
+	cmd.Flags().StringVar(&name, "scenario", "", "what to play (default rotation-missed); see --list")
+	cmd.Flags().StringVar(&format, "format", format, "text, json or md")
+	cmd.Flags().DurationVar(&limit, "duration", 0, "virtual time to play (default: the scenario's)")
+	cmd.Flags().Uint64Var(&seed, "seed", seed, "chance of the scenario")
+	cmd.AddCommand(&cobra.Command{
+		Use: "list", Short: "list the scenarios", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			for _, sc := range lab.Scenarios() {
+				fmt.Fprintf(env.stdout, "%-18s %s\n", sc.Name, sc.About)
+			}
+			return nil
+		},
+	})
+	return cmd
+}
+
+// demo plays a scenario: the platform's entries are published to the embedded
+// Pub/Sub and come back through the same subscription, pipeline and report as
+// in a deployment.
+func (env *environment) demo(ctx context.Context, sc lab.Scenario, seed uint64) (*analyzer.Report, error) {
+	say := func(f string, args ...any) { fmt.Fprintf(env.stderr, f+"\n", args...) }
+	set, err := env.rules()
+	if err != nil {
+		return nil, err
+	}
+	server, err := source.StartEmbedded(ctx)
+	if err != nil {
+		return nil, exitWith(exitBackend, err)
+	}
+	defer func() { _ = server.Close() }() // in memory: nothing to lose
+	held, err := store.Open(ctx, store.Config{Kind: "memory"})
+	if err != nil {
+		return nil, exitWith(exitBackend, err)
+	}
+	defer func() { _ = held.Close() }() // likewise
+	p, err := analyzer.NewPipeline(ctx, set, held, nil, analyzer.LedgerConfig{JoinSpan: 10 * time.Minute})
+	if err != nil {
+		return nil, exitWith(exitBackend, err)
+	}
+	pull, err := source.NewPubSub(server.Config())
+	if err != nil {
+		return nil, exitWith(exitBackend, err)
+	}
+	say("demo: %s", sc.About)
+	say("demo: embedded Pub/Sub, %d services on loopback, %s of virtual time", len(sc.Services), sc.Duration)
+
+	pullCtx, stop := context.WithCancel(ctx)
+	defer stop()
+	pulled := make(chan error, 1)
+	go func() { pulled <- pull.Run(pullCtx, p.Handle) }()
+	truth, err := lab.Run(ctx, sc, lab.Options{
+		Seed:  seed,
+		Emit:  func(ctx context.Context, entry []byte) error { return server.Publish(ctx, entry) },
+		Logf:  func(f string, args ...any) { say("demo: "+f, args...) },
+		Speed: 90,
+	})
+	if err != nil {
+		return nil, exitWith(exitBackend, fmt.Errorf("play scenario: %w", err))
+	}
+	say("demo: %d entries published; reading the rest of them from the subscription", truth.Entries)
+	if err := drained(ctx, p, truth.Entries, pulled); err != nil {
+		return nil, err
+	}
+	stop()
+	if err := <-pulled; err != nil && !errors.Is(err, context.Canceled) {
+		return nil, exitWith(exitBackend, err)
+	}
+	if err := p.Flush(ctx); err != nil {
+		return nil, exitWith(exitBackend, err)
+	}
+	return p.Report(analyzer.DiagnosisConfig{}), nil
+}
+
+// drained waits until the pipeline has seen n distinct entries.
+func drained(ctx context.Context, p *analyzer.Pipeline, n int64, pulled <-chan error) error {
+	deadline := time.After(60 * time.Second)
+	for {
+		t := p.Totals()
+		if t.Entries-t.Duplicates >= n {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return exitWith(exitInterrupted, ctx.Err())
+		case err := <-pulled:
+			return exitWith(exitBackend, fmt.Errorf("subscription ended early: %w", err))
+		case <-deadline:
+			return exitWith(exitBackend, fmt.Errorf("wanted %d entries back from the subscription, found %d after 60 s", n, t.Entries-t.Duplicates))
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
