@@ -17,6 +17,7 @@ var accessLines = regexp.MustCompile(
 	`"[A-Z]{3,7} [^"]+ HTTP/[0-9.]+" ([1-5][0-9][0-9])\b` +
 		`|\s[0-9/+-]+/[0-9+-]+ ([1-5][0-9][0-9]) [0-9+]+ .{2,40} ".*"|/[0-9-]+ ([1-5][0-9][0-9]) [0-9]+ [A-Z-]{4} ` +
 		`|\| +([1-5][0-9][0-9]) +\| +[0-9.]+[nµm]?s +\|` +
+		`|\] ([1-5][0-9][0-9]) (?:GET|POST|PUT|PATCH|DELETE|HEAD) /` +
 		`|^(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) /\S* ([1-5][0-9][0-9]) [0-9.]+ ?ms`)
 
 // statusFields and the fields that must stand beside one of them.
@@ -24,7 +25,7 @@ var (
 	statusFields = []string{"status", "statusCode", "status_code", "res.statusCode", "response.status", "response.status_code", "http.status_code",
 		"http.response.status_code", "responseStatus", "response_code", "httpRequest.status"}
 	requestFields = []string{"method", "uri", "path", "url", "req.url", "req.method", "request.method", "http.method", "http.request.method", "request_method", "requestMethod",
-		"httpRequest.requestMethod", "http.target", "route"}
+		"httpRequest.requestMethod", "http.target", "route", "responseTime", "reqId"}
 )
 
 // loggedStatus returns the HTTP status that an application's own access line

@@ -21,7 +21,7 @@ func (s *Set) generic(rd *reading, known []match, c *analyzer.Classification) {
 			}
 		}
 	}
-	if all&(aToken|anAuth|aSignature|aKeySet|aSecret|anIssuer|anAudience) == 0 {
+	if all&elsewhere != 0 || all&(aToken|anAuth|aSignature|aKeySet|aSecret|anIssuer|anAudience) == 0 {
 		return
 	}
 	vague := false

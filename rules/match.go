@@ -168,7 +168,7 @@ func (rd *reading) decide() []match {
 	for i, m := range ms {
 		inside := false
 		for j, o := range ms {
-			if i != j && o.part == m.part && o.lo <= m.lo && m.hi <= o.hi && (o.hi-o.lo > m.hi-m.lo || j < i) && m.hi > 0 && !(o.rule.weak() && !m.rule.weak()) {
+			if i != j && o.part == m.part && o.lo <= m.lo && m.hi <= o.hi && (o.hi-o.lo > m.hi-m.lo || j < i) && m.hi > 0 && (o.rule.Wrapper || !o.rule.weak() || m.rule.weak()) {
 				inside = true
 				break
 			}

@@ -21,19 +21,19 @@ const (
 
 var meanings = []meaning{
 	{reason: analyzer.RateLimited, all: limited, near: context},
-	{reason: analyzer.ReplayedToken, all: replayed, near: aToken, any: negated | aToken | differs | denied},
-	{reason: analyzer.RevokedToken, all: revoked, near: aToken | aSession | aUser},
+	{reason: analyzer.ReplayedToken, all: replayed, near: aToken, any: negated | aToken | differs | denied, none: otherTrade},
+	{reason: analyzer.RevokedToken, all: revoked, near: aToken | aSession | aUser, none: otherTrade | success | hypothesis},
 	{reason: analyzer.ProofOfPossessionFailed, all: aBinding, any: complaint},
 	{reason: analyzer.CriticalHeaderUnsupported, all: aCritical, any: complaint, near: aToken | aSignature | aHeader},
-	{reason: analyzer.AlgNoneRejected, all: isNone, any: anAlgorithm | aSignature, near: aToken | anAlgorithm, none: aSecret | lacking},
+	{reason: analyzer.AlgNoneRejected, all: isNone, any: anAlgorithm | aSignature, near: aToken | anAlgorithm, none: aSecret | lacking | otherTrade},
 
 	{reason: analyzer.MissingClaim, all: aClaim | lacking, none: hasExpired | tooEarly | aSecret | otherTrade},
 	{reason: analyzer.IssuedInFuture, all: anIssuedAt | inFuture, none: aNotBefore, near: aToken | aClaim},
 	{reason: analyzer.NotYetValid, all: tooEarly, near: aToken | aClaim | aSignature, none: otherTrade},
 	{reason: analyzer.NotYetValid, all: aNotBefore, any: complaint | inFuture, near: aToken | aClaim},
 	{reason: analyzer.MaxAgeExceeded, all: tooOld, near: aToken | aClaim, none: otherTrade},
-	{reason: analyzer.ExpiredToken, all: hasExpired, near: aToken | aSignature | aClaim, none: otherTrade | aSession | hypothesis | notFound | lacking | aLogin | aNonce},
-	{reason: analyzer.ExpiredToken, all: hasExpired | aToken, none: hypothesis | aSession},
+	{reason: analyzer.ExpiredToken, all: hasExpired, near: aToken | aSignature | aClaim, none: otherTrade | aSession | hypothesis | notFound | lacking | aLogin | aNonce | success},
+	{reason: analyzer.ExpiredToken, all: hasExpired | aToken, none: hypothesis | aSession | success | otherTrade},
 	{reason: analyzer.SessionExpired, all: hasExpired | aSession, none: otherTrade},
 	{reason: analyzer.ExpiredToken, all: anExpiry, any: negated, near: aToken | aClaim, none: otherTrade | hypothesis | aForm | aType | success},
 	{reason: analyzer.IssuedInFuture, all: anIssuedAt | aClaim, any: negated | differs, near: aToken, none: anExpiry},
@@ -79,7 +79,7 @@ var meanings = []meaning{
 	{reason: analyzer.UpstreamAuthUnavailable, all: anAuth | broken, none: aKeySet | otherTrade, any: fetching | negated},
 	{reason: analyzer.ConfigInvalid, all: aConfig, any: lacking | negated, near: aToken, none: otherTrade | success | hypothesis | fetching},
 
-	{reason: analyzer.Unspecified, all: aToken, any: negated | denied | differs, none: otherTrade | success | hypothesis | aConfig | fetching | notFound | broken | aUser},
+	{reason: analyzer.Unspecified, all: aToken, any: negated | denied | differs, near: anAuth | denied | aHeader | aSignature | aClaim | anIssuer, none: otherTrade | success | hypothesis | aConfig | fetching | notFound | broken | aUser},
 	{reason: analyzer.Unspecified, all: anAuth, any: negated | denied, none: otherTrade | success | hypothesis | aConfig | fetching | broken},
 }
 

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/why401/why401/analyzer"
@@ -16,7 +17,7 @@ type part Text
 func parts(e *analyzer.Entry) []part {
 	var first, second, third []part
 	if e.Message != "" {
-		second = append(second, part{"message", e.Message})
+		second = append(second, part{"message", plain(e.Message)})
 	}
 	for _, f := range e.Fields {
 		if f.Value == e.Message || foreign(f.Path) {
@@ -33,6 +34,17 @@ func parts(e *analyzer.Entry) []part {
 		}
 	}
 	return append(append(first, second...), third...)
+}
+
+// colour is a terminal's colour code, as development loggers leave it, with or
+// without the escape byte that a log agent may have dropped.
+var colour = regexp.MustCompile(`\x1b?\[[0-9;]{1,12}m`)
+
+func plain(s string) string {
+	if !strings.Contains(s, "[") {
+		return s
+	}
+	return colour.ReplaceAllString(s, " ")
 }
 
 var causeKeys = set("error", "err", "exception", "exc_info", "exc_text", "cause", "reason", "error_description", "error_message",

@@ -56,6 +56,7 @@ const (
 	limited
 	otherTrade // a subject of another trade: TLS certificate, password, cache
 	success    // verified, accepted
+	elsewhere  // another trade beyond doubt: compilers, DNS, mail, payment
 	hypothesis // expires in, will expire, example: nothing failed
 )
 
@@ -111,8 +112,9 @@ var lexicon = []struct {
 	{negated, "invalid|not valid|isn't valid|is not valid|fail|failed|fails|failing|failure|failures|error|errors|exception|unable|cannot|can't|can not|could not|couldn't|not|bad|illegal|incorrect|wrong|reject*|problem|unsuccessful|not be verified|unverif*|unverified|untrusted|violat*|disallow*|aborted|aborting|inval|broken|faulty|never|tampered|forged|does not|doesn't|must|refus*|invalid*|unacceptable|no longer|neither|won't|denied|corrupt*|unsafe|malformed|errored|bogus"},
 	{denied, "unauthorized|unauthorised|unauthenticated|forbidden|denied|not authorized|not authenticated|not authorised|access denied|not logged in|permission denied|must be authenticated|authentication required|requires authentication|insufficient*|not allowed to|lacks permission|401|403"},
 	{limited, "rate limit*|too many requests|throttl*|quota|slow down|429"},
-	{otherTrade, "certificate|x509|ssl|tls|webhook|password|cache|cached|coupon|voucher|api key|apikey|csrf|xsrf|gpg|pgp|dnssec|apt|license|licence|package|git|commit|artifact|cosign|csr|domain|subscription|trial|invitation|invite|card|payment|lock|lease|job|migration|presigned|signed url|smart contract|blockchain|transaction|bucket|ota|firmware|parser error|lexer|tokenizer|csv|xml|saml|dkim|spf|apk|push token|device token|fcm|apns|stripe|docusign|s3|sigv4|captcha|recaptcha|reset token|nlp|llm|prompt|max tokens|token limit|token count|tokens used|token bucket"},
-	{success, "success*|verified|accepted|validated|granted|is valid|ok|issued|refreshed|minted|renewed|rotated"},
+	{otherTrade, "templatesyntaxerror|template syntax error|block tag|signed cookie|validation failure|purged|proxy authentication|clean up|cleanup|descriptor|parse exception|jsonparseexception|corporate proxy|service account default|path template|image|syntax error|syntaxerror|parse error|parseerror|yaml|clang|unexpected token|unrecognized token|invalid token at|found invalid token|not well formed|wasm|zip|changelog|slow query|select|span name|metric|i18n|form token|cloudfront|unbound|idempotency token|migrated|table|compacted|column|cipher message|tokenization|cosign|dkim|nltk|nonce too|gas|preprocessor|operator before token|start any token|build|lint|compile|compiler|certificate|x509|ssl|tls|webhook|password|cache|cached|coupon|voucher|api key|apikey|csrf|xsrf|gpg|pgp|dnssec|apt|license|licence|package|git|commit|artifact|cosign|csr|domain|subscription|trial|invitation|invite|card|payment|lock|lease|job|migration|presigned|signed url|smart contract|blockchain|transaction|bucket|ota|firmware|parser error|lexer|tokenizer|csv|xml|saml|dkim|spf|apk|push token|device token|fcm|apns|stripe|docusign|s3|sigv4|captcha|recaptcha|reset token|nlp|llm|prompt|max tokens|token limit|token count|tokens used|token bucket"},
+	{elsewhere, "syntax error|syntaxerror|unexpected token|unrecognized token|lexer|tokenizer|changelog|i18n|dkim|dnssec|unbound|card payment|declined|preprocessor|clang|xml parsing|yaml|template syntax error|cloudfront|gpg|apt|cosign|nltk|wasm|slow query|metric descriptor|status expired|captcha|coupon|refresh tokens purged|purged|expired refresh tokens"},
+	{success, "success*|not expired|not revoked|signature valid|is valid until|still valid|still active|verified|accepted|validated|granted|is valid|ok|issued|refreshed|minted|renewed|rotated"},
 	{hypothesis, "expires in|expires at|will expire|expiring|about to expire|expires on|expires after|if the|example|test|tests|spec|docs|documentation|migration|added|todo|how to|tutorial|unit test|passed|deprecated|feature"},
 }
 

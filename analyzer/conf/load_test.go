@@ -17,7 +17,7 @@ type settings struct {
 	Tick    time.Duration     `yaml:"tick"`
 	Room    Size              `yaml:"room"`
 	Count   int               `yaml:"count"`
-	On      bool              `yaml:"on"`
+	On      bool              `yaml:"quick"`
 	Limit   *int              `yaml:"limit"`
 	Tags    []string          `yaml:"tags"`
 	Environ map[string]string `yaml:"environments"`
@@ -56,10 +56,10 @@ func TestPrecedence(t *testing.T) {
 		{"tick", "2s", "3s", "4s", "2s", "3s", "4s"},
 		{"room", "2KiB", "3KiB", "4KiB", "2KiB", "3KiB", "4KiB"},
 		{"count", "2", "3", "4", "2", "3", "4"},
-		{"on", "false", "true", "false", "false", "true", "false"},
+		{"quick", "false", "true", "false", "false", "true", "false"},
 		{"limit", "2", "3", "4", "2", "3", "4"},
 		{"tags", "[a]", "b", "[c]", "- a", "- b", "- c"},
-		{"environments", "{a/n: x}", "b/n=y", "{c/n: z}", "a/n: x", "b/n: y", "c/n: z"},
+		{"environments", "{a/n: x}", "b/n=yy", "{c/n: z}", "a/n: x", "b/n: yy", "c/n: z"},
 		{"source.subscription", "file", "env", "12", "file", "env", `"12"`},
 		{"source.group_size", "2", "3", "4", "2", "3", "4"},
 		{"rules", "[{id: a}]", "[{id: b}]", "[{id: c}]", "id: a", "id: b", "id: c"},
@@ -119,7 +119,7 @@ func TestPrecedence(t *testing.T) {
 func TestLoadProblems(t *testing.T) {
 	file := write(t, "count: 200\ntick: 2h\nsource: {group_size: x}\n")
 	env := map[string]string{"WHY401_PROJECT": "envv", "WHY401_LIMIT": "many", "WHY401_TAGS": "[a", "WHY401_KEY": "[secret]", "WHY401_ROOM": "5", "WHY401_ENVIRONMENTS": "staging"}
-	flags := map[string]string{"tick": "3h", "source.subscriptin": "x", "on": "yes"}
+	flags := map[string]string{"tick": "3h", "source.subscriptin": "x", "quick": "yes"}
 	s := defaults()
 	_, err := Load(&s, file, func(name string) string { return env[name] }, flags)
 	want := `FILE:1:8: count: wanted 0 to 100, found 200
@@ -130,7 +130,7 @@ env WHY401_LIMIT: limit: wanted a whole number, found "many"
 env WHY401_PROJECT: project: wanted one of , default, file, env, flag, found "envv" (did you mean "env"?)
 env WHY401_ROOM: room: wanted a size such as 64MiB, found "5" (write 5MiB for mebibytes)
 env WHY401_TAGS: tags: not YAML: brackets or quotes do not match (write a,b,c or k=v,k=v)
-flag: on: wanted true or false, found "yes" (write true)
+flag: quick: wanted true or false, found "yes" (write true)
 flag: source.subscriptin: unknown key (did you mean "source.subscription"?)
 flag: tick: wanted 0s to 1h, found 3h`
 	if err == nil {
@@ -185,7 +185,7 @@ func TestPrint(t *testing.T) {
 tick: 5m # flag
 room: 1KiB # default
 count: 7 # env WHY401_COUNT
-on: false # default
+quick: false # default
 limit: 1 # default
 tags: # default
   - default

@@ -182,7 +182,7 @@ func (e endless) Read(p []byte) (int, error) {
 }
 
 // pack writes data into a new file, as it is or compressed.
-func pack(t *testing.T, name string, data []byte) string {
+func pack(t testing.TB, name string, data []byte) string {
 	t.Helper()
 	var b bytes.Buffer
 	switch filepath.Ext(name) {
@@ -203,7 +203,7 @@ func pack(t *testing.T, name string, data []byte) string {
 	return write(t, name, b.Bytes())
 }
 
-func write(t *testing.T, name string, data []byte) string {
+func write(t testing.TB, name string, data []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
 	if err := os.WriteFile(path, data, 0o600); err != nil {

@@ -62,7 +62,7 @@ func (p *PubSub) Run(ctx context.Context, handle analyzer.Handler) error {
 	// The end of a connection is no news once everything is acknowledged,
 	// and its error is the cut's own when the drain had to be cut short.
 	_ = closing()
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		return p.explain("receive from", err)
 	}
 	return ctx.Err()
@@ -168,7 +168,7 @@ func (p *PubSub) one(ctx, work context.Context, commits *committer, m *pubsub.Me
 // PubSubStats counts messages since the source was made.
 type PubSubStats struct {
 	Received    int64
-	Acked       int64
+	Acked       int64     // kept and acknowledged; with exactly-once, confirmed by the server
 	Nacked      int64     // given back: the handler refused their group, or the run was ending
 	Unacked     int64     // kept, but the acknowledgement failed (exactly-once only); they come again
 	Redelivered int64     // of Received; told only by subscriptions with a dead-letter policy

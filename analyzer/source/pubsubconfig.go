@@ -59,7 +59,7 @@ func (c PubSubConfig) Validate() []conf.FieldError {
 	add(conf.Between("hold", d.Hold, time.Millisecond, 50*time.Minute))
 	add(conf.Between("drain", d.Drain, 100*time.Millisecond, 10*time.Minute))
 	add(conf.Between("dial_timeout", d.DialTimeout, 100*time.Millisecond, 10*time.Minute))
-	if _, _, err := net.SplitHostPort(c.Endpoint); c.Endpoint != "" && err != nil {
+	if _, _, err := net.SplitHostPort(c.Endpoint); c.Endpoint != "" && (err != nil || strings.Contains(c.Endpoint, "/")) {
 		add(wrong("endpoint", c.Endpoint, "host:port", "europe-west1-pubsub.googleapis.com:443 is one"))
 	}
 	return problems

@@ -13,7 +13,7 @@ func (s *sqliteStore) Commit(ctx context.Context, b *analyzer.Batch) error {
 	if isEmpty(b) {
 		return ctx.Err()
 	}
-	return s.do(ctx, "commit batch", func(ctx context.Context, t *tally) error {
+	return s.do(ctx, "write tables", func(ctx context.Context, t *tally) error {
 		t.advance(b)
 		for _, step := range []struct {
 			table string

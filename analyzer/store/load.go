@@ -12,18 +12,19 @@ import (
 // therefore also the check of the file.
 func (s *sqliteStore) Load(ctx context.Context) (*analyzer.Loaded, error) {
 	out := &analyzer.Loaded{}
-	err := s.do(ctx, "load store", func(inner context.Context, t *tally) error {
+	err := s.do(ctx, "read tables", func(inner context.Context, _ *tally) error {
 		services, err := s.readServices(inner)
 		if err != nil {
 			return fmt.Errorf("read services: %w", err)
 		}
 		r := reader{ctx: inner, conn: s.conn, path: s.config.Path, services: services, out: out}
+		limit := int64(s.config.KeyRetention)
 		for _, step := range []struct {
 			table string
 			read  func() error
 		}{
-			{"keys", func() error { return r.readKeys(t.keys, int64(s.config.KeyRetention)) }},
-			{"accepted", func() error { return r.readAccepted(t.accepted, int64(s.config.KeyRetention)) }},
+			{"keys", func() error { return r.readKeys(limit) }},
+			{"accepted", func() error { return r.readAccepted(limit) }},
 			{"counts", r.readCounts},
 			{"populations", r.readPopulations},
 			{"traces", r.readTraces},
@@ -99,26 +100,32 @@ func (r *reader) service(id int64) (analyzer.Service, error) {
 	return v, nil
 }
 
-func (r *reader) readKeys(stored, limit int64) error {
-	r.out.Keys = make([]analyzer.Key, 0, clamp(stored, limit))
-	return r.readBlobs("keys", keyBytes, stored, limit, func(blob []byte) {
+func (r *reader) readKeys(limit int64) error {
+	return r.readBlobs("keys", keyBytes, limit, func(room int64, blob []byte) {
+		if r.out.Keys == nil {
+			r.out.Keys = make([]analyzer.Key, 0, room)
+		}
 		r.out.Keys = decodeKeys(r.out.Keys, blob)
 	})
 }
 
-func (r *reader) readAccepted(stored, limit int64) error {
-	r.out.Accepted = make([]uint64, 0, clamp(stored, limit))
-	return r.readBlobs("accepted", markBytes, stored, limit, func(blob []byte) {
+func (r *reader) readAccepted(limit int64) error {
+	return r.readBlobs("accepted", markBytes, limit, func(room int64, blob []byte) {
+		if r.out.Accepted == nil {
+			r.out.Accepted = make([]uint64, 0, room)
+		}
 		r.out.Accepted = decodeMarks(r.out.Accepted, blob)
 	})
 }
 
-// clamp keeps a damaged count from becoming a huge allocation.
-func clamp(stored, limit int64) int64 { return max(0, min(stored, limit)) }
-
-// readBlobs gives the newest limit of stored items to take, oldest first.
-func (r *reader) readBlobs(table string, size, stored, limit int64, take func([]byte)) error {
-	skip := max(0, stored-limit)
+// readBlobs gives the newest limit of the items of table to take, oldest
+// first. room is their number, which damage cannot raise above limit.
+func (r *reader) readBlobs(table string, size, limit int64, take func(room int64, blob []byte)) error {
+	var stored int64
+	if err := r.conn.QueryRowContext(r.ctx, "SELECT coalesce(sum(count), 0) FROM "+table).Scan(&stored); err != nil {
+		return err
+	}
+	room, skip := max(0, min(stored, limit)), max(0, stored-limit)
 	return r.each("SELECT count, blob FROM "+table+" ORDER BY id", func(rows *sql.Rows) error {
 		var count int64
 		var blob sql.RawBytes
@@ -130,7 +137,7 @@ func (r *reader) readBlobs(table string, size, stored, limit int64, take func([]
 		}
 		over := min(skip, count)
 		skip -= over
-		take(blob[over*size:])
+		take(room, blob[over*size:])
 		return nil
 	})
 }

@@ -35,22 +35,18 @@ func migrations() ([]string, error) {
 	return steps, nil
 }
 
-// migrate brings the database of conn to the version that steps end with, in
-// one transaction. It changes nothing when readOnly.
-func migrate(ctx context.Context, conn *sql.Conn, path string, steps []string, readOnly bool) error {
-	version, err := schemaVersion(ctx, conn, path)
-	if err != nil {
-		return err
-	}
+// migrate brings the database of conn from version to the one that steps end
+// with, in one transaction.
+func migrate(ctx context.Context, conn *sql.Conn, c Config, version int, steps []string) error {
 	switch {
 	case version > len(steps):
-		return fmt.Errorf("%w: %s has schema version %d, this program knows up to %d: install the newer version again, or give another path", ErrNewer, path, version, len(steps))
+		return fmt.Errorf("%w: %s has schema version %d, this program knows up to %d: install the newer version again, or give another path", ErrNewer, c.Path, version, len(steps))
 	case version == len(steps):
 		return nil
-	case readOnly:
-		return fmt.Errorf("%s has schema version %d, want %d: let the program that writes it open it once with this version", path, version, len(steps))
+	case c.ReadOnly:
+		return fmt.Errorf("%s has schema version %d, want %d: let the program that writes it open it once with this version", c.Path, version, len(steps))
 	}
-	return transact(ctx, conn, func(ctx context.Context) error {
+	return transact(ctx, conn, beginWrite, func(ctx context.Context) error {
 		for i, step := range steps[version:] {
 			if _, err := conn.ExecContext(ctx, step); err != nil {
 				return fmt.Errorf("migrate schema to version %d: %w", version+i+1, err)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/why401/why401/analyzer"
 	_ "modernc.org/sqlite" // the driver named "sqlite"
@@ -98,8 +99,22 @@ func (s *sqliteStore) start(ctx context.Context, steps []string) error {
 	if err := s.configure(ctx); err != nil {
 		return err
 	}
-	if err := migrate(ctx, s.conn, s.config.Path, steps, s.config.ReadOnly); err != nil {
+	version, err := schemaVersion(ctx, s.conn, s.config.Path)
+	if err != nil {
 		return err
+	}
+	if !s.config.ReadOnly { // only now: the file is ours
+		if err := s.useLog(ctx); err != nil {
+			return err
+		}
+	}
+	if err := migrate(ctx, s.conn, s.config, version, steps); err != nil {
+		return err
+	}
+	if !s.config.ReadOnly { // a file that takes no writes is told now, not at the first batch
+		if err := setMeta(ctx, s.conn, "opened", time.Now().UTC().Format(time.RFC3339)); err != nil {
+			return err
+		}
 	}
 	if err := s.stmt.prepare(ctx, s.conn); err != nil {
 		return err
@@ -157,9 +172,11 @@ func (s *sqliteStore) configure(ctx context.Context) error {
 			return fmt.Errorf("set %s: %w", p, err)
 		}
 	}
-	if s.config.ReadOnly {
-		return nil
-	}
+	return nil
+}
+
+// useLog turns on the write-ahead log.
+func (s *sqliteStore) useLog(ctx context.Context) error {
 	var mode string
 	if err := s.conn.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&mode); err != nil {
 		return fmt.Errorf("set journal_mode: %w", err)
@@ -212,54 +229,6 @@ func (s *sqliteStore) Close() error {
 		return fmt.Errorf("close store: %w", explain(s.config.Path, err))
 	}
 	return nil
-}
-
-// do runs f alone and within a transaction, whose tally becomes the store's
-// when it commits.
-func (s *sqliteStore) do(ctx context.Context, what string, f func(context.Context, *tally) error) error {
-	select {
-	case s.turn <- struct{}{}:
-	case <-ctx.Done():
-		return fmt.Errorf("%s: %w", what, ctx.Err())
-	}
-	defer func() { <-s.turn }()
-	if s.closed {
-		return fmt.Errorf("%s: %w", what, ErrClosed)
-	}
-	after := s.tally
-	err := transact(ctx, s.conn, func(ctx context.Context) error { return f(ctx, &after) })
-	if err != nil {
-		s.ids.reset() // may name rows that were rolled back
-		return fmt.Errorf("%s: %w", what, explain(s.config.Path, err))
-	}
-	s.tally = after
-	return nil
-}
-
-// transact runs f within a transaction. The statements get a context without
-// cancellation: watching it costs a goroutine each, and a batch is short.
-func transact(ctx context.Context, conn *sql.Conn, f func(context.Context) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	inner := context.WithoutCancel(ctx)
-	if _, err := conn.ExecContext(inner, "BEGIN IMMEDIATE"); err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	err := f(inner)
-	if err == nil {
-		err = ctx.Err()
-	}
-	if err == nil {
-		if _, err = conn.ExecContext(inner, "COMMIT"); err == nil {
-			return nil
-		}
-		err = fmt.Errorf("commit: %w", err)
-	}
-	// SQLite has already rolled back after some errors, and says so here. A
-	// rollback that truly fails makes the next BEGIN fail and be reported.
-	_, _ = conn.ExecContext(inner, "ROLLBACK")
-	return err
 }
 
 var (

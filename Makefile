@@ -1,0 +1,41 @@
+GO ?= go
+FUZZTIME ?= 10s
+CORPUS ?=
+
+.PHONY: help build test race demo lint fuzz bench deps accuracy
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+build: ## build ./why401
+	$(GO) build -trimpath -o why401 ./cmd/why401
+
+test: ## run all tests; those against real components run where the programs are
+	$(GO) vet ./...
+	$(GO) test ./...
+
+race: ## run all tests under the race detector
+	$(GO) test -race ./...
+
+demo: ## real services, a missed rotation, an embedded Pub/Sub and the report
+	$(GO) run ./cmd/why401 demo
+
+lint: ## formatting, vet and, where it is installed, golangci-lint
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	@if command -v golangci-lint >/dev/null; then golangci-lint run; fi
+
+fuzz: ## every fuzz target for FUZZTIME
+	@$(GO) list ./... | while read p; do \
+	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$p || exit 1; \
+	  done; done
+
+bench: ## every benchmark once
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+deps: ## install the real components that some tests use (Debian)
+	sh .ci/deps
+
+accuracy: build ## score the rules against a labelled corpus in CORPUS
+	$(CORPUS)/score.py ./why401
