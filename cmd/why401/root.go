@@ -20,9 +20,12 @@ func newRoot(env *environment) *cobra.Command {
 	root.PersistentFlags().StringVar(&env.rulesDir, "rules", env.getenv("WHY401_RULES_DIR"), "folder of rule packs that extend or replace ours")
 	root.AddCommand(
 		newAnalyzeCmd(env),
+		newCheckCmd(env),
 		newClassifyCmd(env),
 		newDemoCmd(env),
 		newExplainCmd(env),
+		newServeCmd(env),
+		newVersionCmd(env),
 	)
 	return root
 }

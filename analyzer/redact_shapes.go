@@ -1,0 +1,398 @@
+package analyzer
+
+import (
+	"encoding/base64"
+	"strings"
+)
+
+// skipGap skips what may stand between a scheme and its credentials.
+func skipGap(s string, i int) int {
+	for end := min(len(s), i+24); i < end; {
+		switch {
+		case s[i] == ' ' || s[i] == '\t' || s[i] == '+':
+			i++
+		case s[i] == '%' || s[i] == '\\':
+			c, n := unescape(s, i)
+			if n == 0 || c != ' ' && c != '+' {
+				return i
+			}
+			i += n
+		default:
+			return i
+		}
+	}
+	return i
+}
+
+// scheme replaces the credentials after "Bearer" and "Basic" anywhere.
+func (r *redactor) scheme(i int) int {
+	s := r.s
+	var after int
+	basic := false
+	switch {
+	case len(s) >= i+7 && strings.EqualFold(s[i:i+6], "bearer"):
+		after = i + 6
+	case len(s) >= i+6 && strings.EqualFold(s[i:i+5], "basic"):
+		after, basic = i+5, true
+	default:
+		return 0
+	}
+	if i > 0 && kinds[s[i-1]]&kindAlnum != 0 && !(i > 2 && s[i-3] == '%') {
+		return 0
+	}
+	from := skipGap(s, after)
+	if from < len(s) && from == after && (s[from] == ':' || s[from] == '=') {
+		from = skipGap(s, from+1)
+	}
+	if from == after || from >= len(s) || isMarkerAt(s, from) {
+		return 0
+	}
+	if q, _, ok := quotedText(s, from); ok {
+		from = q
+	}
+	to := from
+	for to < len(s) {
+		if _, n := tokenByte(s, to); n > 0 {
+			to += n
+			continue
+		}
+		if s[to] != '~' {
+			break
+		}
+		to++
+	}
+	text := s[from:to]
+	if strings.HasPrefix(text, "eyJ") || to < len(s) && strings.HasSuffix(text, "=") && (s[to] == '"' || s[to] == '\\') {
+		return 0 // a token, or a parameter of a challenge: error="invalid_token"
+	}
+	if basic && !isBasic(text) || !basic && !isCredential(strings.TrimRight(text, ".")) {
+		return 0
+	}
+	r.replace(from, to, markSecret)
+	return to
+}
+
+// isCredential tells credentials from the word after "bearer" in a sentence.
+func isCredential(v string) bool {
+	if len(v) > maxLook {
+		return true
+	}
+	digits := strings.ContainsAny(v, "0123456789")
+	switch {
+	case len(v) < 4 || isKeptValue(v):
+		return false
+	case isEnvName(v) && len(v) < 32, isTalk(v):
+		return false
+	case strings.Contains(v, "://"):
+		return false
+	}
+	if at := strings.IndexByte(v, '='); at > 0 && at < len(v)-2 && isCamel(v[:at]) && !digits {
+		return false // realm=api
+	}
+	return digits || isRandom(v) || len(v) >= 18 && !isCamelWords(v)
+}
+
+// isCamelWords tells BearerTokenAuthenticationFilter and token-endpoint-auth.
+func isCamelWords(v string) bool {
+	upper := 0
+	for i := 0; i < len(v); i++ {
+		if kinds[v[i]] == kindUpper || kinds[v[i]] == kindURL64 {
+			upper++
+		}
+	}
+	return upper > 0 && upper*4 <= len(v) && isCamel(v)
+}
+
+// isBasic tells the base64 of user:password from the word after "basic".
+func isBasic(v string) bool {
+	text, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(v[:min(len(v), 512)/4*4], "="))
+	if err == nil && len(v) >= 8 && strings.IndexByte(string(text), ':') >= 0 {
+		return true
+	}
+	return len(v) >= 12 && (isRandom(v) || strings.HasSuffix(v, "="))
+}
+
+// A keyShape is the look of one provider's credentials.
+type keyShape struct {
+	prefix string
+	kind   uint16 // of the bytes that follow
+	min    int    // how many must follow
+}
+
+// keyShapes is never written to. The last byte of each prefix, or its first
+// when that is A, is one that triggers ruleShape or ruleDash.
+var keyShapes = [...]keyShape{
+	{"ghp_", kindAlnum, 20}, {"gho_", kindAlnum, 20}, {"ghu_", kindAlnum, 20}, {"ghs_", kindAlnum, 20}, {"ghr_", kindAlnum, 20},
+	{"github_pat_", kindWord, 20}, {"sk_live_", kindAlnum, 10}, {"sk_test_", kindAlnum, 10}, {"rk_live_", kindAlnum, 10},
+	{"rk_test_", kindAlnum, 10}, {"whsec_", kindBase64, 16}, {"npm_", kindAlnum, 30}, {"dop_v1_", kindAlnum, 30},
+	{"ya29.", kindWord, 16}, {"SG.", kindWord | kindDot, 30}, {"hvs.", kindWord, 20}, {"hvb.", kindWord, 20},
+	{"1//0", kindWord, 20}, {"xoxb-", kindWord, 10}, {"xoxp-", kindWord, 10}, {"xoxa-", kindWord, 10}, {"xoxr-", kindWord, 10},
+	{"xoxs-", kindWord, 10}, {"xapp-", kindWord, 10}, {"glpat-", kindWord, 16}, {"GOCSPX-", kindWord, 16},
+	{"sk-proj-", kindWord, 20}, {"sk-ant-", kindWord, 20}, {"sk-", kindAlnum, 32}, {"AGE-SECRET-KEY-", kindAlnum, 20},
+	{"hooks.slack.com/services/", kindBase64, 16},
+}
+
+// shape replaces keys that are known by how they begin.
+func (r *redactor) shape(i int) int {
+	s := r.s
+	if s[i] == 'A' {
+		return r.awsOrGoogleKey(i)
+	}
+	if s[i] == '.' && i >= 7 && strings.HasSuffix(s[r.last:i], "subject") {
+		return r.expectedSubject(i)
+	}
+	for _, k := range keyShapes {
+		n := len(k.prefix)
+		from := i + 1 - n
+		if k.prefix[n-1] != s[i] {
+			if k.prefix != "1//0" || s[i] != '/' {
+				continue
+			}
+			from = i - 2
+			if from < r.last || !strings.HasPrefix(s[from:], k.prefix) {
+				continue
+			}
+		} else if from < r.last || s[from:i+1] != k.prefix {
+			continue
+		}
+		if from > 0 && kinds[s[from-1]]&kindAlnum != 0 && !isEscaped(s, from) {
+			continue
+		}
+		to := runEnd(s, from+n, k.kind, len(s))
+		if to-from-n < k.min {
+			continue
+		}
+		r.replace(from, to, markSecret)
+		return to
+	}
+	return 0
+}
+
+// isEscaped tells whether an escape such as %20 or \n ends before i.
+func isEscaped(s string, i int) bool {
+	return i >= 3 && s[i-3] == '%' || i >= 2 && s[i-2] == '\\'
+}
+
+// awsOrGoogleKey replaces AKIA…, ASIA… and AIza….
+func (r *redactor) awsOrGoogleKey(i int) int {
+	s := r.s
+	if len(s) < i+20 || i > 0 && kinds[s[i-1]]&kindWord != 0 && !isEscaped(s, i) {
+		return 0
+	}
+	switch s[i : i+4] {
+	case "AKIA", "ASIA":
+		if to := runEnd(s, i, kindUpper|kindDigit, 64); to-i >= 20 {
+			r.replace(i, to, markSecret)
+			return to
+		}
+	case "AIza":
+		if to := runEnd(s, i, kindWord, 128); to-i >= 30 {
+			r.replace(i, to, markSecret)
+			return to
+		}
+	}
+	return 0
+}
+
+// dash handles what begins with dashes or is known by one: PEM blocks,
+// command line flags, keys.
+func (r *redactor) dash(i int) int {
+	s := r.s
+	if strings.HasPrefix(s[i:], "-----BEGIN ") {
+		return r.pem(i)
+	}
+	if strings.HasPrefix(s[i:], "--") && i+2 < len(s) && kinds[s[i+2]]&kindLower != 0 && (i == 0 || s[i-1] == ' ' || kinds[s[i-1]]&kindQuote != 0) {
+		return r.flag(i + 2)
+	}
+	return r.shape(i)
+}
+
+// flag replaces the value in "--client-secret value".
+func (r *redactor) flag(i int) int {
+	s := r.s
+	end := runEnd(s, i, kindWord, maxName)
+	if end >= len(s) || s[end] != ' ' {
+		return 0
+	}
+	if class := classOfName(s[i:end]); class != classSecret && class != classToken {
+		return 0
+	}
+	v := readValue(s, end+1, '=')
+	text := s[v.from:min(v.to, v.from+maxLook)]
+	if v.bracket || isKeptValue(text) || strings.HasPrefix(text, "eyJ") || strings.HasPrefix(text, "-") || !isOpaque(text) {
+		return 0
+	}
+	return r.cut(v, markSecret)
+}
+
+const (
+	maxPEM     = 64 << 10
+	pemDashes  = "-----"
+	pemEndMark = "-----END"
+)
+
+// pem replaces a PEM block, whole or cut short, its line breaks escaped or not.
+func (r *redactor) pem(i int) int {
+	s := r.s
+	label := s[i+len("-----BEGIN "):]
+	n := runEnd(label, 0, kindUpper|kindDigit|kindSpace, 40)
+	label, rest := label[:n], label[n:]
+	if n == 0 || !strings.HasPrefix(rest, pemDashes) || strings.ContainsAny(label, "\t\r\n") {
+		return 0
+	}
+	body := len(s) - len(rest) + len(pemDashes)
+	if !r.pemRead || r.pemEnd < body {
+		r.pemRead, r.pemEnd = true, len(s)
+		if at := strings.Index(s[body:], pemEndMark); at >= 0 {
+			r.pemEnd = body + at
+		}
+	}
+	to := body
+	if r.pemEnd < len(s) && r.pemEnd-body <= maxPEM {
+		to = r.pemEnd + len(pemEndMark)
+		to = runEnd(s, to, kindUpper|kindDigit|kindSpace, 40)
+		if strings.HasPrefix(s[to:], pemDashes) {
+			to += len(pemDashes)
+		}
+	} else {
+		to = pemBody(s, body)
+	}
+	r.replace(i, to, "[pem "+strings.TrimSpace(label)+"]")
+	return to
+}
+
+// pemBody returns the end of a PEM body that has no end line: lines of base64,
+// the last of them perhaps short.
+func pemBody(s string, i int) int {
+	for i < len(s) {
+		j := skipBreak(s, i)
+		end := runEnd(s, j, kindBase64, len(s))
+		if end-j < 16 && !(end > j && isLineEnd(s, end)) {
+			return i
+		}
+		i = end
+	}
+	return i
+}
+
+// paren replaces what libraries quote in parentheses: token(…) as Hono prints
+// it, and the arguments of encode and decode in a PHP trace.
+func (r *redactor) paren(i int) int {
+	s := r.s
+	end := i
+	if end > r.last && s[end-1] == ' ' {
+		end--
+	}
+	class, from := readName(s, end, r.last)
+	if class == classSecret || class == classToken || class == classSubject && end-from == 3 {
+		to := i + 1
+		for to < len(s) && to < i+1+8<<10 && kinds[s[to]]&kindSpace == 0 && s[to] != ')' {
+			to++
+		}
+		text := s[i+1 : min(to, i+1+maxLook)]
+		if class != classSubject && to < len(s) && s[to] == ')' && !strings.HasPrefix(text, "eyJ") && isOpaque(text) && !isCall(text) {
+			r.replace(i+1, to, markSecret)
+			return to
+		}
+		return 0
+	}
+	if from < 2 || end != i || s[from-2:from] != "::" && s[from-2:from] != "->" {
+		return 0
+	}
+	switch s[from:end] {
+	case "decode", "encode", "sign", "verify", "hash_hmac":
+		return r.arguments(i + 1)
+	}
+	return 0
+}
+
+// isCall tells code in parentheses from a value.
+func isCall(v string) bool {
+	return strings.ContainsAny(v, "('\",") || strings.Contains(v, "->") || isCamel(v)
+}
+
+// arguments replaces the quoted arguments of a call in a trace.
+func (r *redactor) arguments(i int) int {
+	s, done := r.s, 0
+	for end := min(len(s), i+4096); i < end && s[i] != ')' && s[i] != '\n'; {
+		from, to, ok := quotedText(s, i)
+		if !ok {
+			i++
+			continue
+		}
+		text := s[from:to]
+		if !isKeptValue(text) && !isTalk(text+" ") && len(text) > 5 && !strings.HasPrefix(text, "eyJ") {
+			r.replace(from, to, markSecret)
+			done = to + 1
+		}
+		i = to + 1
+	}
+	return done
+}
+
+// listed replaces the value in ('Cookie', 'a=b') and ["Authorization", "x"],
+// the way header lists are dumped.
+func (r *redactor) listed(i int) int {
+	s := r.s
+	if i == 0 || kinds[s[i-1]]&kindQuote == 0 {
+		return 0
+	}
+	end, quoted := skipQuotesBack(s, i, r.last)
+	if !quoted || end <= r.last {
+		return 0
+	}
+	class, from := readName(s, end, r.last)
+	if class != classAuth && class != classCookie && (class != classSecret || end-from < 5 || !strings.ContainsAny(s[from:end], "-_")) {
+		return 0
+	}
+	v := readValue(s, skipBreak(s, i+1), ',')
+	text := s[v.from:min(v.to, v.from+maxLook)]
+	if !v.quoted || v.bracket || isKeptValue(text) || strings.HasPrefix(text, "eyJ") {
+		return 0
+	}
+	k := keyed{class: class, firm: true, nameFrom: from, nameTo: end, quoted: true, separator: ','}
+	switch {
+	case class == classAuth:
+		return r.authorization(&k, v)
+	case class == classCookie && strings.IndexByte(text, '=') > 0:
+		return r.cut(v, markCookie)
+	case class == classSecret && isOpaque(text):
+		return r.cut(v, markSecret)
+	}
+	return 0
+}
+
+// quotedAfterWord replaces the value in: unknown api key "x", bad secret 'x'.
+func (r *redactor) quotedAfterWord(i int) int {
+	s := r.s
+	if i < 4 || s[i-1] != ' ' || i-1 <= r.last {
+		return 0
+	}
+	switch s[i-2] | 0x20 {
+	case 't', 'n', 'd', 'y', 'e', 'r': // secret token password key cookie header
+	default:
+		return 0
+	}
+	class, _ := readName(s, i-1, r.last)
+	if class == classHolder && strings.HasSuffix(s[r.last:i-1], "ey") { // api key, signing key, private key
+		if at := runStart(s, i-1, kindAlnum, r.last); at > r.last+1 {
+			switch prev := s[runStart(s, at-1, kindAlnum, r.last) : at-1]; strings.ToLower(prev) {
+			case "api", "private", "signing", "hmac", "shared", "symmetric":
+				class = classSecret
+			}
+		}
+	}
+	if class != classSecret && class != classToken {
+		return 0
+	}
+	from, to, ok := quotedText(s, i)
+	if !ok {
+		return 0
+	}
+	text := s[from:min(to, from+maxLook)]
+	if strings.HasPrefix(text, "eyJ") || strings.ContainsAny(text, " /") || len(text) < 12 || !isRandom(text) && !isHex(text, 24) {
+		return 0
+	}
+	r.replace(from, to, markSecret)
+	return to
+}

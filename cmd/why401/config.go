@@ -1,0 +1,109 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/why401/why401/analyzer"
+	"github.com/why401/why401/analyzer/conf"
+	"github.com/why401/why401/analyzer/source"
+	"github.com/why401/why401/analyzer/store"
+)
+
+// Config is the whole configuration, composed of what each package declares.
+type Config struct {
+	Source       source.Config         `yaml:"source"`
+	Store        store.Config          `yaml:"store"`
+	Environments analyzer.Environments `yaml:"environments"` // project id or namespace: environment
+	Diagnosis    DiagnosisConfig       `yaml:"diagnosis"`
+	Web          WebConfig             `yaml:"web"`
+	Log          LogConfig             `yaml:"log"`
+}
+
+// DiagnosisConfig says how often and on what a diagnosis is made.
+type DiagnosisConfig struct {
+	Tick       time.Duration        `yaml:"tick"`      // between two diagnoses; 5 s
+	MinCount   int                  `yaml:"min_count"` // failures of one reason before an incident opens; 5
+	KeyDomains []analyzer.KeyDomain `yaml:"key_domains"`
+}
+
+func (c DiagnosisConfig) config() analyzer.DiagnosisConfig {
+	return analyzer.DiagnosisConfig{MinCount: int64(c.MinCount), KeyDomains: c.KeyDomains}
+}
+
+// Validate returns every problem of the section.
+func (c DiagnosisConfig) Validate() []conf.FieldError {
+	problems := conf.Between("tick", c.Tick, time.Second, time.Hour)
+	return append(problems, conf.Between("min_count", c.MinCount, 1, 1_000_000)...)
+}
+
+// WebConfig is the web endpoint.
+type WebConfig struct {
+	Listen string `yaml:"listen"` // host:port; only loopback while there is no authentication
+}
+
+// Validate refuses to show reports to a whole network without authentication.
+func (c WebConfig) Validate() []conf.FieldError {
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return []conf.FieldError{{Path: "listen", Msg: fmt.Sprintf("wanted host:port, found %q", c.Listen), Hint: "write 127.0.0.1:9401"}}
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return []conf.FieldError{{Path: "listen", Msg: fmt.Sprintf("wanted a loopback address, found %q: the reports would be open to everybody who reaches it", host), Hint: "listen on 127.0.0.1 and put a proxy with authentication before it"}}
+	}
+	return nil
+}
+
+// LogConfig is why401's own log.
+type LogConfig struct {
+	Level string `yaml:"level"` // debug, info, warn or error
+}
+
+// Validate returns every problem of the section.
+func (c LogConfig) Validate() []conf.FieldError {
+	return conf.OneOf("level", c.Level, "debug", "info", "warn", "error")
+}
+
+func defaultConfig() Config {
+	return Config{
+		Store:     store.Config{Kind: "sqlite", Path: "why401.db"},
+		Diagnosis: DiagnosisConfig{Tick: 5 * time.Second, MinCount: 5},
+		Web:       WebConfig{Listen: "127.0.0.1:9401"},
+		Log:       LogConfig{Level: "info"},
+	}
+}
+
+func newCheckCmd(env *environment) *cobra.Command {
+	cmd := &cobra.Command{Use: "check", Short: "validate without running, all problems at once", RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	var file string
+	config := &cobra.Command{
+		Use: "config", Short: "check a configuration file", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if _, _, err := env.load(file, nil); err != nil {
+				return err
+			}
+			fmt.Fprintln(env.stdout, "configuration ok")
+			return nil
+		},
+	}
+	config.Flags().StringVarP(&file, "config", "c", "", "configuration file")
+	cmd.AddCommand(config, &cobra.Command{
+		Use: "rules", Short: "check the rule packs against their own examples", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			set, err := env.rules()
+			if err != nil {
+				return err
+			}
+			if err := set.Check(); err != nil {
+				return exitWith(exitConfig, errors.Join(errors.New("rules that miss an example or take a near miss:"), err))
+			}
+			fmt.Fprintf(env.stdout, "%d rules of %d packs ok\n", len(set.Rules()), len(set.Packs()))
+			return nil
+		},
+	})
+	return cmd
+}

@@ -1,0 +1,51 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Check holds every rule against its own examples and near misses. It returns
+// all that went wrong at once.
+func (s *Set) Check() error {
+	var errs []error
+	for _, r := range s.rules {
+		for _, x := range r.Examples {
+			m := s.matchOf(r, x.Text)
+			if m == nil {
+				errs = append(errs, fmt.Errorf("%s misses its example %q", r.Name(), x.Text))
+				continue
+			}
+			for name, want := range x.Captures {
+				if got := m.captures[name]; got != want {
+					errs = append(errs, fmt.Errorf("%s captures %s %q of its example %q; wanted %q", r.Name(), name, got, x.Text, want))
+				}
+			}
+		}
+		for _, x := range r.NearMisses {
+			if s.matchOf(r, x.Text) != nil {
+				errs = append(errs, fmt.Errorf("%s takes its near miss %q", r.Name(), x.Text))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// matchOf returns the match of r that stays after all others had their say, or
+// nil.
+func (s *Set) matchOf(r *Rule, text string) *match {
+	rd := &reading{present: map[int32]bool{}}
+	s.read(TextEntry(text), rd)
+	i := slices.IndexFunc(rd.matches, func(m match) bool { return m.rule == r })
+	if i < 0 {
+		return nil
+	}
+	best := rd.matches[i]
+	for _, m := range rd.matches[i:] {
+		if m.rule == r && len(m.captures) > len(best.captures) {
+			best = m
+		}
+	}
+	return &best
+}
