@@ -11,29 +11,36 @@ import (
 func (s *Set) Check() error {
 	var errs []error
 	for _, r := range s.rules {
-		for _, x := range r.Examples {
-			m := s.matchOf(r, x.Text)
+		for i, x := range r.Examples {
+			m := s.matchOf(r, x)
 			if m == nil {
-				errs = append(errs, fmt.Errorf("%s misses its example %q", r.Name(), x.Text))
+				errs = append(errs, fmt.Errorf("%s misses its example %q", r.Name(), x))
 				continue
 			}
-			for name, want := range x.Captures {
-				if got := m.captures[name]; got != want {
-					errs = append(errs, fmt.Errorf("%s captures %s %q of its example %q; wanted %q", r.Name(), name, got, x.Text, want))
+			for name, want := range r.Captures {
+				if got := m.captures[name]; i == 0 && got != want {
+					errs = append(errs, fmt.Errorf("%s captures %s %q of its example %q; wanted %q", r.Name(), name, got, x, want))
 				}
 			}
 		}
 		for _, x := range r.NearMisses {
-			if s.matchOf(r, x.Text) != nil {
-				errs = append(errs, fmt.Errorf("%s takes its near miss %q", r.Name(), x.Text))
+			if s.wins(r, x) {
+				errs = append(errs, fmt.Errorf("%s takes its near miss %q", r.Name(), x))
 			}
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// matchOf returns the match of r that stays after all others had their say, or
-// nil.
+// wins reports whether r has a say in what becomes of text, after longer and
+// stronger matches had theirs.
+func (s *Set) wins(r *Rule, text string) bool {
+	rd := &reading{present: map[int32]bool{}}
+	s.read(TextEntry(text), rd)
+	return slices.ContainsFunc(rd.decide(), func(m match) bool { return m.rule == r })
+}
+
+// matchOf returns the match of r in text that captures most, or nil.
 func (s *Set) matchOf(r *Rule, text string) *match {
 	rd := &reading{present: map[int32]bool{}}
 	s.read(TextEntry(text), rd)

@@ -41,8 +41,10 @@ type Rule struct {
 	Set map[string]string `yaml:"set"`
 
 	Source     string    `yaml:"source"` // file, and version range when narrower than the pack's
-	Examples   []Example `yaml:"examples"`
-	NearMisses []Example `yaml:"near_misses"`
+	Examples   []string `yaml:"examples"`    // lines that the rule must match, as they stand in a log
+	NearMisses []string `yaml:"near_misses"` // lines that it must not win
+	// Captures are what the first example must yield.
+	Captures map[string]string `yaml:"captures"`
 
 	pack      *Pack
 	order     int
@@ -58,23 +60,6 @@ type ChangeRule struct {
 	Target  string              `yaml:"target"`
 	Version string              `yaml:"version"`
 	Details map[string]string   `yaml:"details"`
-}
-
-// Example is a line that a rule must (or, as a near miss, must not) match: a
-// bare text, or a LogEntry as JSON when it begins with a brace and holds a
-// payload.
-type Example struct {
-	Text     string            `yaml:"text"`
-	Captures map[string]string `yaml:"captures"`
-}
-
-// UnmarshalYAML takes a plain string as the text alone.
-func (x *Example) UnmarshalYAML(unmarshal func(any) error) error {
-	if unmarshal(&x.Text) == nil {
-		return nil
-	}
-	type plain Example
-	return unmarshal((*plain)(x))
 }
 
 // Name is the rule's full name, pack/rule.
