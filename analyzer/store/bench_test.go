@@ -25,13 +25,18 @@ func benchBatch(n int) *analyzer.Batch {
 	}
 	for i := range 10 {
 		service := b.Counts[i].Service
-		b.Traces = append(b.Traces, analyzer.TraceRow{Hash: r.Uint64(), Minute: minuteOf(at), Data: make([]byte, 120)})
+		b.Traces = append(b.Traces, analyzer.TraceRow{Hash: r.Uint64(), Minute: minuteOf(at), Data: joinState(r)})
 		b.Populations = append(b.Populations, analyzer.Population{Hour: minuteOf(at) / 60, Service: service, Reason: "bad_signature", Dimension: analyzer.DimInstance, Value: fmt.Sprint("i-", r.IntN(5)), N: 1})
 	}
 	for i := range 3 {
 		b.Exemplars = append(b.Exemplars, analyzer.Exemplar{Key: keyOf(n*500 + i), Service: b.Counts[i].Service, Reason: "bad_signature", At: at, Excerpt: string(make([]byte, 300))})
 	}
 	return b
+}
+
+func joinState(r *rand.Rand) []byte {
+	at := noon.UnixNano() + r.Int64N(1e12)
+	return fmt.Appendf(nil, `{"p":[{"s":{"Name":"orders","Environment":"staging"},"r":1,"t":%d,"f":[{"r":"bad_signature","k":2,"t":%d}]}]}`, at, at-1e6)
 }
 
 // floodBatch is 500 refusals of the same 10 cells; traced ones leave the
@@ -47,7 +52,7 @@ func floodBatch(n int, traced bool) *analyzer.Batch {
 	}
 	for range 500 {
 		if traced {
-			b.Traces = append(b.Traces, analyzer.TraceRow{Hash: r.Uint64(), Minute: minuteOf(at), Data: make([]byte, 120)})
+			b.Traces = append(b.Traces, analyzer.TraceRow{Hash: r.Uint64(), Minute: minuteOf(at), Data: joinState(r)})
 		}
 	}
 	return b
@@ -81,11 +86,12 @@ func BenchmarkCommit(b *testing.B) {
 
 func BenchmarkLoad(b *testing.B) {
 	for _, c := range []struct {
-		name                 string
-		batches, keys, cells int
+		name                         string
+		batches, keys, cells, traces int
 	}{
-		{"4M keys", 8000, 500, 0},
-		{"1M counts", 1000, 0, 1000},
+		{"4M keys", 8000, 500, 0, 0},
+		{"1M counts", 1000, 0, 1000, 0},
+		{"1M traces", 1000, 0, 0, 1000},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			s := openTest(b, Config{})
@@ -96,11 +102,14 @@ func BenchmarkLoad(b *testing.B) {
 						Minute: minuteOf(noon) + int64(n), Service: analyzer.Service{Name: fmt.Sprint(i % 100)}, Kind: analyzer.KindJoined, Reason: analyzer.Reason(fmt.Sprint(i / 100)),
 					}})
 				}
+				for i := range c.traces {
+					batch.Traces = append(batch.Traces, analyzer.TraceRow{Hash: uint64(n*c.traces + i), Minute: minuteOf(noon), Data: joinState(rand.New(rand.NewPCG(uint64(i), 0)))})
+				}
 				commit(b, s, batch)
 			}
 			for b.Loop() {
-				if got := load(b, s); len(got.Keys) != c.batches*c.keys || len(got.Counts) != c.batches*c.cells {
-					b.Fatalf("%d keys, %d counts", len(got.Keys), len(got.Counts))
+				if got := load(b, s); len(got.Keys) != c.batches*c.keys || len(got.Counts) != c.batches*c.cells || len(got.Traces) != c.batches*c.traces {
+					b.Fatalf("%d keys, %d counts, %d traces", len(got.Keys), len(got.Counts), len(got.Traces))
 				}
 			}
 		})

@@ -131,16 +131,6 @@ func (s *sqliteStore) writePopulations(ctx context.Context, b *analyzer.Batch, t
 	return nil
 }
 
-func (s *sqliteStore) writeTraces(ctx context.Context, b *analyzer.Batch, _ *tally) error {
-	for i := range b.Traces {
-		r := &b.Traces[i]
-		if _, err := s.stmt.trace.ExecContext(ctx, int64(r.Hash), r.Minute, notNil(r.Data)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (s *sqliteStore) writeExemplars(ctx context.Context, b *analyzer.Batch, t *tally) error {
 	for i := range b.Exemplars {
 		e := &b.Exemplars[i]

@@ -24,8 +24,9 @@ type Config struct {
 	// accepted requests are kept, in event time: 24 hours by default, at
 	// least a minute. It must cover what the joins remember in memory.
 	JoinRetention time.Duration `yaml:"join_retention"`
-	// KeyRetention is the greatest number of dedup keys, and of accepted
-	// marks, that are kept: 8 million by default. The oldest batch goes first.
+	// KeyRetention is the greatest number of dedup keys that are kept, of
+	// accepted marks, and of states of traces (about 40 bytes on disk each,
+	// superseded ones included): 8 million by default. The oldest go first.
 	KeyRetention int `yaml:"key_retention"`
 	// QuarantineMax is the greatest number of quarantined entries: 10,000 by
 	// default. The oldest goes first and is counted.

@@ -93,7 +93,7 @@ func testKeyedRows(t *testing.T, c Config) {
 	}
 	commit(t, s,
 		&analyzer.Batch{
-			Traces:    []analyzer.TraceRow{{Hash: 1, Minute: 5, Data: []byte("a")}, {Hash: 1<<64 - 1, Minute: 6, Data: nil}},
+			Traces:    []analyzer.TraceRow{{Hash: 1, Minute: 5, Data: []byte("a")}, {Hash: 1<<64 - 1, Minute: 6, Data: []byte{}}},
 			Exemplars: []analyzer.Exemplar{exemplar(1, "one"), exemplar(2, "two"), exemplar(3, "came and went")},
 			Dropped:   []analyzer.Key{keyOf(3)},
 			Changes:   []analyzer.KeyedChange{change(keyOf(1), "first"), change(analyzer.Key{}, "no identity 1")},
@@ -106,7 +106,7 @@ func testKeyedRows(t *testing.T, c Config) {
 		},
 	)
 	sameLoaded(t, load(t, s), &analyzer.Loaded{
-		Traces:    []analyzer.TraceRow{{Hash: 1, Minute: 7, Data: []byte("b")}, {Hash: 1<<64 - 1, Minute: 6}},
+		Traces:    []analyzer.TraceRow{{Hash: 1, Minute: 7, Data: []byte("b")}, {Hash: 1<<64 - 1, Minute: 6, Data: []byte{}}},
 		Exemplars: []analyzer.Exemplar{exemplar(1, "one again")},
 		Changes:   []analyzer.KeyedChange{change(analyzer.Key{}, "no identity 1"), change(analyzer.Key{}, "no identity 2"), change(keyOf(1), "first")},
 	})

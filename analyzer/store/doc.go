@@ -35,7 +35,7 @@
 //	populations  hour, service, reason, dimension, value → n
 //	keys         blobs of 16-byte dedup keys, one row per batch
 //	accepted     blobs of 8-byte marks (little endian), one row per batch
-//	traces       hash → minute, state of the join
+//	traces       compressed states of joins, one row per batch; the newest counts
 //	exemplars    key → the entry kept as evidence
 //	changes      key → what altered the world
 //	templates    service, text → n, first, last

@@ -190,16 +190,3 @@ func (r *reader) readPopulations() error {
 		return err
 	})
 }
-
-func (r *reader) readTraces() error {
-	return r.each("SELECT hash, minute, data FROM traces ORDER BY minute, hash", func(rows *sql.Rows) error {
-		var hash int64
-		var t analyzer.TraceRow
-		if err := rows.Scan(&hash, &t.Minute, &t.Data); err != nil {
-			return err
-		}
-		t.Hash = uint64(hash)
-		r.out.Traces = append(r.out.Traces, t)
-		return nil
-	})
-}

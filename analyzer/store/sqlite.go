@@ -32,10 +32,10 @@ type sqliteStore struct {
 // tally is what the store knows of its own tables without asking: it changes
 // with a transaction and only when that commits.
 type tally struct {
-	keys, accepted int64 // in blobs
-	quarantined    int64 // rows
-	day            int64 // of the newest event time
-	watermark      string
+	keys, accepted, traces int64 // in blobs
+	quarantined            int64 // rows
+	day                    int64 // of the newest event time
+	watermark              string
 
 	keysTail, acceptedTail tail
 }
@@ -75,8 +75,8 @@ func resolve(path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("find %s: %w", path, err)
 	}
-	if real, err := filepath.EvalSymlinks(abs); err == nil {
-		return real, nil
+	if target, err := filepath.EvalSymlinks(abs); err == nil {
+		return target, nil
 	}
 	if dir, err := filepath.EvalSymlinks(filepath.Dir(abs)); err == nil {
 		return filepath.Join(dir, filepath.Base(abs)), nil
@@ -193,10 +193,11 @@ func (s *sqliteStore) takeStock(ctx context.Context) error {
 	err := s.conn.QueryRowContext(ctx, `SELECT
 		(SELECT coalesce(sum(count), 0) FROM keys),
 		(SELECT coalesce(sum(count), 0) FROM accepted),
+		(SELECT coalesce(sum(count), 0) FROM traces),
 		(SELECT count(*) FROM quarantine),
 		(SELECT coalesce(max(day), 0) FROM services),
 		(SELECT coalesce(max(watermark), '') FROM progress)`).
-		Scan(&t.keys, &t.accepted, &t.quarantined, &t.day, &t.watermark)
+		Scan(&t.keys, &t.accepted, &t.traces, &t.quarantined, &t.day, &t.watermark)
 	if err != nil {
 		return fmt.Errorf("take stock: %w", err)
 	}

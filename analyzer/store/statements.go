@@ -10,7 +10,7 @@ import (
 // statements are those of Commit, prepared once: preparing costs more than
 // running.
 type statements struct {
-	service, series, count, population, trace, exemplar, drop, change,
+	service, series, count, population, traces, exemplar, drop, change,
 	template, poison, oldestPoison, total, watermark *sql.Stmt
 	keys, accepted blobStatements
 	all            []*sql.Stmt
@@ -33,8 +33,7 @@ func (s *statements) prepare(ctx context.Context, conn *sql.Conn) error {
 			ON CONFLICT (minute, series) DO UPDATE SET n = n + excluded.n`},
 		{&s.population, `INSERT INTO populations (hour, service, reason, dimension, value, n) VALUES (?, ?, ?, ?, ?, ?)
 			ON CONFLICT (hour, service, reason, dimension, value) DO UPDATE SET n = n + excluded.n`},
-		{&s.trace, `INSERT INTO traces (hash, minute, data) VALUES (?, ?, ?)
-			ON CONFLICT (hash) DO UPDATE SET minute = excluded.minute, data = excluded.data`},
+		{&s.traces, `INSERT INTO traces (minute, count, blob) VALUES (?, ?, ?)`},
 		{&s.exemplar, `INSERT OR REPLACE INTO exemplars (key, service, reason, at, rule, library, excerpt, insert_id, captures)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 		{&s.drop, `DELETE FROM exemplars WHERE key = ?`},

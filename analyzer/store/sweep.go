@@ -21,12 +21,12 @@ func (s *sqliteStore) Sweep(ctx context.Context, now time.Time) (more bool, err 
 		w := sweeper{ctx: ctx, s: s}
 		w.rows("counts", "minute, series", "minute < ?", cut.minute)
 		w.rows("populations", "hour, service, reason, dimension, value", "hour < ?", cut.hour)
-		w.rows("traces", "hash", "minute < ?", cut.join)
 		w.rows("exemplars", "key", "at < ?", timeText(cut.at))
 		w.rows("changes", "id", "at < ?", timeText(cut.at))
 		w.rows("templates", "service, text", "last < ?", timeText(cut.at))
 		w.blobs("keys", &t.keys, cut.minute)
 		w.blobs("accepted", &t.accepted, cut.join)
+		w.blobs("traces", &t.traces, cut.join)
 		if w.err == nil && !w.more {
 			w.rows("series", "id", "day < ?", cut.day)
 			w.rows("services", "id", "day < ?", cut.day)

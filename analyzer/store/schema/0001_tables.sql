@@ -57,12 +57,13 @@ CREATE TABLE accepted (
     blob   BLOB NOT NULL -- 8 bytes each, little endian
 ) STRICT;
 
+-- States of joins: the newest one of a trace counts.
 CREATE TABLE traces (
-    hash   INTEGER PRIMARY KEY, -- 64 bits of the trace id's hash, signed
+    id     INTEGER PRIMARY KEY,
     minute INTEGER NOT NULL,
-    data   BLOB NOT NULL
+    count  INTEGER NOT NULL,
+    blob   BLOB NOT NULL -- hash, minute, length, data of each; S2
 ) STRICT;
-CREATE INDEX traces_by_minute ON traces (minute);
 
 CREATE TABLE exemplars (
     key       BLOB PRIMARY KEY,
