@@ -44,6 +44,7 @@ func (s *Set) conclude(e *analyzer.Entry, rd *reading) (c analyzer.Classificatio
 		s.generic(rd, winners, &c)
 	}
 	settle(e, &c, quiet, success)
+	c.Stack = stackPart(e)
 	return c, winners
 }
 

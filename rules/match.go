@@ -144,7 +144,12 @@ func (t *template) capture(into map[string]string, text string, f *folded, m []i
 		if m[2*g] < 0 || t.names[g] == "" {
 			continue
 		}
-		v := strings.TrimSpace(text[f.from[m[2*g]]:f.from[m[2*g+1]]])
+		lo, hi := int(f.from[m[2*g]]), int(f.from[m[2*g+1]])
+		for hi < len(text) && hi > lo && text[hi] == '_' { // the fold parted a value at its underscores
+			for hi++; hi < len(text) && valueByte(text[hi]); hi++ {
+			}
+		}
+		v := strings.TrimSpace(text[lo:hi])
 		v = strings.Trim(v, `"'`+"`\\")
 		if len(v) > 200 {
 			v = strings.ToValidUTF8(v[:200], "")
@@ -185,4 +190,8 @@ func (rd *reading) decide() []match {
 	slices.Reverse(weak)
 	slices.SortStableFunc(weak, func(a, b match) int { return cmp.Compare(a.part, b.part) })
 	return append(strong, weak...)
+}
+
+func valueByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '.'
 }

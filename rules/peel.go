@@ -3,6 +3,8 @@ package rules
 import (
 	"regexp"
 	"strings"
+
+	"github.com/why401/why401/analyzer"
 )
 
 // A traceback tells its cause on one line and its way there on fifty. Peeling
@@ -101,6 +103,30 @@ func frame(line string) bool {
 // member as Node prints it after a stack.
 var code = regexp.MustCompile(`^(?: {2,}|\t)(?:(?:raise|return|try:|if|for|with|await|def|except|else:|elif|yield|assert|throw|catch|const|let|var|self\.|[\w.\[\]', ]+ ?[-+]?= )` +
 	`|[\w.\[\]]+\(.*$|\w+: .*,?$|[)\]}]+[,;]?$|'.*',?$|"[\w ]+": .*,?$|[\w\[\], .*()]+$|\.\.\..*$|\[?\w+\]?: .*$)`)
+
+// tracebackHead begins a Python traceback; as an entry of its own it says that
+// the lines after it belong together.
+const tracebackHead = "Traceback (most recent call last)"
+
+// exceptionLine is the bare line that ends a Python traceback.
+var exceptionLine = regexp.MustCompile(`^[A-Za-z_][\w.]*(?:Error|Exception|Expired|Invalid|Failure|Timeout)\w*(?::|$)`)
+
+// stackPart tells which part of a cut traceback an entry is.
+func stackPart(e *analyzer.Entry) analyzer.StackPart {
+	if len(e.Fields) > 0 || e.HTTP != nil {
+		return analyzer.StackNone
+	}
+	line := strings.TrimRight(e.Message, "\r\n")
+	switch {
+	case strings.Contains(line, "\n"):
+		return analyzer.StackNone
+	case strings.HasPrefix(line, tracebackHead):
+		return analyzer.StackStart
+	case exceptionLine.MatchString(line):
+		return analyzer.StackEnd
+	}
+	return analyzer.StackNone
+}
 
 // continuation reports whether a whole text is one line of a traceback that
 // was cut into many entries.

@@ -40,7 +40,7 @@ type Rule struct {
 	// Set adds captures that follow from the text itself, such as alg: none.
 	Set map[string]string `yaml:"set"`
 
-	Source     string    `yaml:"source"` // file, and version range when narrower than the pack's
+	Source     string   `yaml:"source"`      // file, and version range when narrower than the pack's
 	Examples   []string `yaml:"examples"`    // lines that the rule must match, as they stand in a log
 	NearMisses []string `yaml:"near_misses"` // lines that it must not win
 	// Captures are what the first example must yield.

@@ -25,6 +25,7 @@ type pattern struct {
 	literal string
 	uses    []use
 	context bool    // some rule's with or not
+	gate    bool    // lets an entry through the screen by itself
 	word    concept // of the generic layer's vocabulary, as a whole word
 	stem    concept // likewise, with any ending
 }
@@ -77,6 +78,7 @@ func compileSet(packs []*Pack) *Set {
 			intern(word).word |= c
 		}
 	}
+	intern(contextLiteral(tracebackHead)).gate = true
 	literals := make([]string, len(s.patterns))
 	for i := range s.patterns {
 		literals[i] = s.patterns[i].literal
@@ -95,7 +97,7 @@ func contextLiteral(s string) string { return strings.Trim(foldLiteral(s), " ") 
 
 func (p *pattern) weigh() uint8 {
 	w := conceptWeight(p.word | p.stem)
-	if len(p.uses) > 0 {
+	if len(p.uses) > 0 || p.gate {
 		w = weighEnough
 	}
 	return w
