@@ -164,7 +164,7 @@ func drive(t *testing.T, f feed, entries [][]byte, kept *ledger, handle analyzer
 		}
 		return err
 	})
-	if f.endless && err != context.Canceled || !f.endless && err != nil {
+	if f.endless && !errors.Is(err, context.Canceled) || !f.endless && err != nil {
 		t.Errorf("error %v", err)
 	}
 	settled(t, before)
@@ -217,7 +217,7 @@ func endsWhenTold(t *testing.T, f feed) {
 		time.Sleep(20 * time.Millisecond)
 		return nil
 	})
-	if err != context.Canceled || running.Load() != 0 || time.Since(told) > 5*time.Second {
+	if !errors.Is(err, context.Canceled) || running.Load() != 0 || time.Since(told) > 5*time.Second {
 		t.Errorf("error %v after %v with %d handlers running, want context.Canceled soon and none", err, time.Since(told), running.Load())
 	}
 	settled(t, before)

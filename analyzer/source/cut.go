@@ -73,7 +73,7 @@ func (r *blockReader) run(ctx context.Context) error {
 func (r *blockReader) finish(err error) error {
 	r.send()
 	switch {
-	case err != io.EOF:
+	case !errors.Is(err, io.EOF):
 		return err
 	case r.arrays > 0:
 		return errUnclosed

@@ -392,11 +392,13 @@ func TestFileHandsOverWhileInputIsOpen(t *testing.T) {
 		go func() { ended <- f.Run(ctx, g.handle) }()
 		_, _ = out.Write([]byte("{\"a\":1}\n{\"b\""))
 		time.Sleep(100 * time.Millisecond)
+		g.mu.Lock()
 		if want := []string{`stdin:1 {"a":1}`}; !slices.Equal(g.messages, want) {
 			t.Errorf("got %q, want %q", g.messages, want)
 		}
+		g.mu.Unlock()
 		cancel()
-		if err := <-ended; err != context.Canceled {
+		if err := <-ended; !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v, want context.Canceled", err)
 		}
 	})

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -61,7 +62,7 @@ func (f *File) walk(root string) (inputs []input, problems []error) {
 		switch {
 		case err != nil:
 			problems = append(problems, unread(path, cause(err)))
-			return nil
+			return nil //nolint:nilerr // it is among the problems, and the other files are read all the same
 		case path != root && strings.HasPrefix(entry.Name(), "."):
 			if entry.IsDir() {
 				return fs.SkipDir
@@ -115,7 +116,8 @@ func sizeOf(r io.Reader) int64 {
 
 // cause drops the path from err, for messages that name it already.
 func cause(err error) error {
-	if p, ok := err.(*fs.PathError); ok {
+	var p *fs.PathError
+	if errors.As(err, &p) {
 		return p.Err
 	}
 	return err

@@ -86,19 +86,16 @@ func (p *PubSub) look(ctx context.Context, client *pubsub.Client) error {
 
 func (p *PubSub) explain(verb string, err error) error {
 	c := p.config
-	err = fmt.Errorf("%s %s: %w", verb, c.name(), err)
-	switch status.Code(errors.Unwrap(err)) {
-	case codes.NotFound:
-		return fmt.Errorf("%w; create it: gcloud pubsub subscriptions create %s --project=%s --topic=TOPIC --ack-deadline=60 --expiration-period=never", err, c.id(), c.Project)
-	case codes.PermissionDenied:
-		return fmt.Errorf("%w; grant it: gcloud pubsub subscriptions add-iam-policy-binding %s --project=%s --member=serviceAccount:ACCOUNT --role=roles/pubsub.subscriber", err, c.id(), c.Project)
-	case codes.Unavailable, codes.DeadlineExceeded:
-		return fmt.Errorf("%w: %w; check the network, the endpoint and PUBSUB_EMULATOR_HOST", ErrUnreachable, err)
+	wrapped := fmt.Errorf("%s %s: %w", verb, c.name(), err)
+	switch code := status.Code(err); {
+	case code == codes.NotFound:
+		return fmt.Errorf("%w; create it: gcloud pubsub subscriptions create %s --project=%s --topic=TOPIC --ack-deadline=60 --expiration-period=never", wrapped, c.id(), c.Project)
+	case code == codes.PermissionDenied:
+		return fmt.Errorf("%w; grant it: gcloud pubsub subscriptions add-iam-policy-binding %s --project=%s --member=serviceAccount:ACCOUNT --role=roles/pubsub.subscriber", wrapped, c.id(), c.Project)
+	case code == codes.Unavailable, code == codes.DeadlineExceeded, errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%w: %w; check the network, the endpoint and PUBSUB_EMULATOR_HOST", ErrUnreachable, wrapped)
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%w: %w; check the network, the endpoint and PUBSUB_EMULATOR_HOST", ErrUnreachable, err)
-	}
-	return err
+	return wrapped
 }
 
 // receive runs the client until ctx ends. cut ends the connections, so that

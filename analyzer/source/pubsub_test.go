@@ -58,18 +58,18 @@ func (e *Embedded) acked() (n int) {
 
 // start runs a source until stop is called, which returns what Run did and
 // how long it took to.
-func start(t *testing.T, s analyzer.Source, handle analyzer.Handler) (stop func() (error, time.Duration)) {
+func start(t *testing.T, s analyzer.Source, handle analyzer.Handler) (stop func() (time.Duration, error)) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx, handle) }()
-	return sync.OnceValues(func() (error, time.Duration) {
+	return sync.OnceValues(func() (time.Duration, error) {
 		cancel()
 		begin := time.Now()
 		select {
 		case err := <-ended:
-			return err, time.Since(begin)
+			return time.Since(begin), err
 		case <-time.After(30 * time.Second):
-			return errors.New("Run did not return within 30 s"), time.Since(begin)
+			return time.Since(begin), errors.New("Run did not return within 30 s")
 		}
 	})
 }
@@ -111,7 +111,7 @@ func TestPubSubAcknowledgesAfterCommit(t *testing.T) {
 			}
 			close(commit)
 			eventually(t, "200 acknowledgements", func() bool { return e.acked() == 200 && p.Stats().Acked == 200 })
-			if err, _ := stop(); err != context.Canceled {
+			if _, err := stop(); !errors.Is(err, context.Canceled) {
 				t.Errorf("error %v, want context.Canceled", err)
 			}
 			s := p.Stats()
@@ -188,8 +188,8 @@ func TestPubSubDrains(t *testing.T) {
 		return ctx.Err()
 	})
 	eventually(t, "a group under way", func() bool { return running.Load() > 0 })
-	err, took := stop()
-	if err != context.Canceled || running.Load() != 0 || took > 8*time.Second {
+	took, err := stop()
+	if !errors.Is(err, context.Canceled) || running.Load() != 0 || took > 8*time.Second {
 		t.Errorf("error %v after %v with %d handlers running", err, took, running.Load())
 	}
 	s := p.Stats()
@@ -212,7 +212,7 @@ func TestPubSubDrainHasAnEnd(t *testing.T) {
 		return ctx.Err()
 	})
 	eventually(t, "a group under way", func() bool { return running.Load() > 0 })
-	if _, took := stop(); took > 2*time.Second || running.Load() != 0 {
+	if took, _ := stop(); took > 2*time.Second || running.Load() != 0 {
 		t.Errorf("returned after %v with %d handlers running, want about 400 ms and none", took, running.Load())
 	}
 }
@@ -232,7 +232,7 @@ func TestPubSubDoesNotWaitForDeafServer(t *testing.T) {
 	stop := start(t, must(NewPubSub(c)), func(context.Context, []analyzer.Message) error { handed.Store(true); return nil })
 	eventually(t, "a message", handed.Load)
 	time.Sleep(200 * time.Millisecond)
-	if err, took := stop(); took > 4*time.Second || err != context.Canceled {
+	if took, err := stop(); took > 4*time.Second || !errors.Is(err, context.Canceled) {
 		t.Errorf("returned after %v with error %v, want about 1 s and context.Canceled", took, err)
 	}
 }

@@ -68,7 +68,7 @@ func (f *File) open(ctx context.Context, in input) (*stream, error) {
 
 func (s *stream) detect() error {
 	magic, err := s.buffer.Peek(4)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return cause(err)
 	}
 	switch {
