@@ -198,16 +198,24 @@ func (l *Ledger) incident(cfg DiagnosisConfig, domain, env string, sn *sense, ys
 
 func clock(m int64) string { return time.Unix(m*60, 0).UTC().Format("2006-01-02 15:04") }
 
+// plural makes a sense's verb agree with several services.
+var plural = strings.NewReplacer("refuses tokens", "refuse tokens", "refuses expired", "refuse expired", "refuses the", "refuse the", "refuses requests", "refuse requests",
+	"has no", "have no", "holds a", "hold a", "is shielded", "are shielded", "writes usable", "write usable")
+
 // summary is one sentence that a tired person understands.
 func (in *Incident) summary(sn *sense) string {
 	who := strings.Join(in.Services[:min(len(in.Services), 4)], ", ")
 	if n := len(in.Services) - 4; n > 0 {
 		who += fmt.Sprintf(" and %d more", n)
 	}
-	s := fmt.Sprintf("%s %s", who, sn.says)
+	says := sn.says
+	if len(in.Services) > 1 {
+		says = plural.Replace(says)
+	}
+	s := fmt.Sprintf("%s %s", who, says)
 	switch in.Verdict {
 	case Probable:
-		return s + "; probably " + string(in.Cause)
+		return s + "; probable cause: " + string(in.Cause)
 	case Ambiguous:
 		if len(in.Candidates) > 1 {
 			return s + "; the logs alone cannot tell which of " + fmt.Sprint(len(in.Candidates)) + " causes it is"

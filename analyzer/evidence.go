@@ -111,7 +111,7 @@ func (x *exemplars) offer(e *effect, r Reason, kept []Exemplar, dropped *[]Key) 
 	}
 	ex := Exemplar{
 		Key: e.key, Service: e.origin.Service, Reason: r, At: at, Rule: e.class.Rule, Library: e.class.Library,
-		Excerpt: Excerpt(e.entry.Message, 300), InsertID: e.entry.InsertID, Captures: e.class.Captures,
+		Excerpt: Excerpt(cmp.Or(e.class.Text, e.entry.Message), 300), InsertID: e.entry.InsertID, Captures: e.class.Captures,
 	}
 	if out, ok := x.insert(k, ex); !ok {
 		return kept

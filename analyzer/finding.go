@@ -39,6 +39,7 @@ type Classification struct {
 	Library  string   // who printed the text, when the rule knows
 	Match    Match
 	Captures map[string]string // kid, alg, iss, aud, expected, actual, delta, env, secret, host, …; redacted
+	Text     string            // the part of the entry that says so; redacted
 	Change   *Change           // nil unless the entry tells of a change
 	// Stack tells whether the entry is part of a traceback that was cut into
 	// many entries.

@@ -37,6 +37,9 @@ func (s *Set) conclude(e *analyzer.Entry, rd *reading) (c analyzer.Classificatio
 		default:
 			strong = strong || !r.weak()
 			adopt(&c, m)
+			if c.Text == "" && m.part < len(rd.parts) {
+				c.Text = rd.parts[m.part].Text
+			}
 		}
 	}
 	quiet := benign || success || c.Change != nil
@@ -128,6 +131,9 @@ func (r *ChangeRule) change(e *analyzer.Entry, captures map[string]string) *anal
 	}
 	if e.Origin != nil {
 		c.Service, c.Project = e.Origin.Service, e.Origin.Project
+		if c.Target == "" {
+			c.Target, c.Version = e.Origin.Name, e.Origin.Revision
+		}
 	}
 	for k, v := range r.Details {
 		if v = fill(v); v != "" {

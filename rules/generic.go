@@ -25,7 +25,7 @@ func (s *Set) generic(rd *reading, known []match, c *analyzer.Classification) {
 		return
 	}
 	vague := false
-	for _, text := range texts {
+	for i, text := range texts {
 		for line := range strings.SplitSeq(text, "\n") {
 			r := s.readLine(line, all)
 			if r == analyzer.Unspecified {
@@ -34,6 +34,7 @@ func (s *Set) generic(rd *reading, known []match, c *analyzer.Classification) {
 			}
 			if r != "" {
 				c.Reasons, c.Rule, c.Library, c.Match = []analyzer.Reason{r}, "generic/"+strings.ReplaceAll(string(r), "_", "-"), "", analyzer.MatchGeneric
+				c.Text = rd.parts[i].Text
 				return
 			}
 		}
