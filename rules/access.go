@@ -2,7 +2,9 @@ package rules
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/why401/why401/analyzer"
 )
@@ -19,6 +21,12 @@ var accessLines = regexp.MustCompile(
 		`|\| +([1-5][0-9][0-9]) +\| +[0-9.]+[nµm]?s +\|` +
 		`|\] ([1-5][0-9][0-9]) (?:GET|POST|PUT|PATCH|DELETE|HEAD) /` +
 		`|^(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) /\S* ([1-5][0-9][0-9]) [0-9.]+ ?ms`)
+
+// accessMarks are cheap to look for: every access line carries one of them.
+var accessMarks = []string{"HTTP/", " | ", "<NOSRV>", "] 40", "] 20", " ms"}
+
+// longestAccessLine bounds what is looked at.
+const longestAccessLine = 4 << 10
 
 // statusFields and the fields that must stand beside one of them.
 var (
@@ -53,6 +61,12 @@ func loggedStatus(e *analyzer.Entry) int {
 }
 
 func lineStatus(line string) int {
+	if i := strings.IndexByte(line, '\n'); i >= 0 {
+		line = line[:i]
+	}
+	if len(line) > longestAccessLine || !slices.ContainsFunc(accessMarks, func(mark string) bool { return strings.Contains(line, mark) }) {
+		return 0
+	}
 	m := accessLines.FindStringSubmatch(line)
 	for _, s := range m {
 		if n, err := strconv.Atoi(s); err == nil {

@@ -22,6 +22,11 @@ func newAutomaton(patterns []string) *automaton {
 			}
 		}
 	}
+	states := 1
+	for _, p := range patterns {
+		states += len(p)
+	}
+	a.next = make([]int32, 0, states*int(a.width))
 	a.grow()
 	for id, p := range patterns {
 		a.size[id] = int32(len(p))
