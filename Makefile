@@ -2,7 +2,7 @@ GO ?= go
 FUZZTIME ?= 10s
 CORPUS ?=
 
-.PHONY: help build test race demo lint fuzz bench deps accuracy
+.PHONY: help build test race demo torture lint fuzz bench deps accuracy
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -19,6 +19,9 @@ race: ## run all tests under the race detector
 
 demo: ## real services, a missed rotation, an embedded Pub/Sub and the report
 	$(GO) run ./cmd/why401 demo
+
+torture: ## 100,000 entries through the real emulator, killed ten times on the way
+	WHY401_TORTURE=100000 WHY401_REQUIRE_REAL=1 $(GO) test -timeout 20m -v -run TestKilledOnTheWay ./cmd/why401
 
 lint: ## formatting, vet and, where it is installed, golangci-lint
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }

@@ -11,6 +11,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv("WHY401_TEST_MAIN") != "" {
+		main()
+	}
 	testscript.Main(m, map[string]func(){
 		"why401": func() { os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
 	})
