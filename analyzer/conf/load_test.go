@@ -59,7 +59,7 @@ func TestPrecedence(t *testing.T) {
 		{"quick", "false", "true", "false", "false", "true", "false"},
 		{"limit", "2", "3", "4", "2", "3", "4"},
 		{"tags", "[a]", "b", "[c]", "- a", "- b", "- c"},
-		{"environments", "{a/n: x}", "b/n=yy", "{c/n: z}", "a/n: x", "b/n: yy", "c/n: z"},
+		{"environments", "{a/n: x}", "b/n=wy", "{c/n: z}", "a/n: x", "b/n: wy", "c/n: z"},
 		{"source.subscription", "file", "env", "12", "file", "env", `"12"`},
 		{"source.group_size", "2", "3", "4", "2", "3", "4"},
 		{"rules", "[{id: a}]", "[{id: b}]", "[{id: c}]", "id: a", "id: b", "id: c"},
