@@ -19,14 +19,6 @@ type DiagnosisConfig struct {
 	KeyDomains []KeyDomain
 }
 
-// KeyDomain names the services that share one secret or issuer.
-type KeyDomain struct {
-	Name        string   `yaml:"name"`
-	Secret      string   `yaml:"secret"`      // short name in the secret store
-	Environment string   `yaml:"environment"` // empty: any
-	Services    []string `yaml:"services"`    // empty: all of the environment
-}
-
 func (c DiagnosisConfig) defaults() DiagnosisConfig {
 	if c.MinCount <= 0 {
 		c.MinCount = 5
@@ -46,9 +38,9 @@ func (c DiagnosisConfig) defaults() DiagnosisConfig {
 // domain names the key domain of a service: as configured, else one for each
 // environment.
 func (c DiagnosisConfig) domain(s Service) string {
-	for _, d := range c.KeyDomains {
-		if (d.Environment == "" || d.Environment == s.Environment) && (len(d.Services) == 0 || slices.Contains(d.Services, s.Name)) {
-			return d.Name
+	for i := range c.KeyDomains {
+		if c.KeyDomains[i].Has(s) {
+			return c.KeyDomains[i].Name
 		}
 	}
 	return s.Environment

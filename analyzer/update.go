@@ -32,15 +32,20 @@ const (
 	StatusUnknown Status = "unknown"
 )
 
-// ProbeResult is what one active check saw.
+// ProbeResult is what one active check saw. A probe knows best what its
+// observation means: it names the cause that only this observation predicts
+// and the causes that it rules out, so that the diagnosis need not know the
+// probe.
 type ProbeResult struct {
-	Probe   string            `json:"probe"`
-	Target  string            `json:"target"`
-	Service Service           `json:"-"`
+	Probe   string            `json:"probe"`      // the kind: fingerprint, secret_manager, environment, jwks, …
+	Target  string            `json:"target"`     // what was looked at: a service, a secret, a host; never a query string
+	Domain  string            `json:"key_domain"` // name of the KeyDomain; empty when it concerns none
+	Service Service           `json:"-"`          // the service that the result is about; zero for the domain as a whole
 	Status  Status            `json:"status"`
-	Cause   Cause             `json:"cause,omitempty"`
-	Facts   map[string]string `json:"facts,omitempty"` // fingerprints and states, never secrets
-	Detail  string            `json:"detail"`
+	Cause   Cause             `json:"cause,omitempty"`   // what Status warn or fail shows; empty when it shows no single cause
+	Refutes []Cause           `json:"refutes,omitempty"` // causes that this result rules out for Service (or the domain)
+	Facts   map[string]string `json:"facts,omitempty"`   // states, version numbers, mutations; never a secret nor a fingerprint
+	Detail  string            `json:"detail"`            // one sentence for a person: what was seen and what to do
 	At      time.Time         `json:"at"`
 	Took    time.Duration     `json:"took"`
 }

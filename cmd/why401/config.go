@@ -19,6 +19,7 @@ type Config struct {
 	Source       source.Config         `yaml:"source"`
 	Store        store.Config          `yaml:"store"`
 	Environments analyzer.Environments `yaml:"environments"` // project id or namespace: environment
+	KeyDomains   []analyzer.KeyDomain  `yaml:"key_domains"`
 	Diagnosis    DiagnosisConfig       `yaml:"diagnosis"`
 	Web          WebConfig             `yaml:"web"`
 	Log          LogConfig             `yaml:"log"`
@@ -26,13 +27,12 @@ type Config struct {
 
 // DiagnosisConfig says how often and on what a diagnosis is made.
 type DiagnosisConfig struct {
-	Tick       time.Duration        `yaml:"tick"`      // between two diagnoses; 5 s
-	MinCount   int                  `yaml:"min_count"` // failures of one reason before an incident opens; 5
-	KeyDomains []analyzer.KeyDomain `yaml:"key_domains"`
+	Tick     time.Duration `yaml:"tick"`      // between two diagnoses; 5 s
+	MinCount int           `yaml:"min_count"` // failures of one reason before an incident opens; 5
 }
 
-func (c DiagnosisConfig) config() analyzer.DiagnosisConfig {
-	return analyzer.DiagnosisConfig{MinCount: int64(c.MinCount), KeyDomains: c.KeyDomains}
+func (c Config) diagnosis() analyzer.DiagnosisConfig {
+	return analyzer.DiagnosisConfig{MinCount: int64(c.Diagnosis.MinCount), KeyDomains: c.KeyDomains}
 }
 
 // Validate returns every problem of the section.

@@ -116,7 +116,7 @@ func (env *environment) tick(ctx context.Context, p *analyzer.Pipeline, cfg Conf
 		defer t.Stop()
 		last := map[string]analyzer.Verdict{}
 		for {
-			u := &analyzer.Update{Report: p.Report(cfg.Diagnosis.config())}
+			u := &analyzer.Update{Report: p.Report(cfg.diagnosis())}
 			u.At = u.Report.Span.To
 			for _, in := range u.Report.Incidents {
 				if in.Resolved == nil && last[in.ID] != in.Verdict {
