@@ -62,11 +62,14 @@ func RedactField(path, value string) string {
 	case classCookie:
 		return markCookie
 	case classSubject:
-		if isDistinguishedName(value) {
+		if isMachine(value) {
 			return Redact(value)
 		}
 		return markSubject
 	case classEmail:
+		if isMachine(value) {
+			return Redact(value)
+		}
 		return markEmail
 	case classAuth, classToken:
 		t := Redact(value)
@@ -125,9 +128,10 @@ type redactor struct {
 	out  []byte
 	last int
 
-	sawKTY  int8 // 0 not looked yet, 1 the text holds "kty", -1 it does not
-	pemEnd  int  // where the next "-----END" stands, len(s) when there is none
-	pemRead bool
+	sawKTY   int8 // 0 not looked yet, 1 the text holds "kty", -1 it does not
+	pemEnd   int  // where the next "-----END" stands, len(s) when there is none
+	pemRead  bool
+	argsRead int // up to where the arguments of calls have been read
 }
 
 // replace puts mark in the place of s[from:to].

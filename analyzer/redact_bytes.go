@@ -143,7 +143,8 @@ func runStart(s string, i int, kind uint16, floor int) int {
 
 // isRandom tells text that a generator made from text that a person wrote:
 // all three of upper case, lower case and digits, changing often. Names,
-// paths and class names change rarely.
+// paths and class names change rarely. One in a few hundred short secrets has
+// no digit; then it must be longer and change still more often.
 func isRandom(s string) bool {
 	var seen uint16
 	changes, letters := 0, 0
@@ -157,6 +158,9 @@ func isRandom(s string) bool {
 			changes++
 		}
 		seen |= k
+	}
+	if seen == kindLetter {
+		return len(s) >= 16 && letters*10 >= len(s)*8 && changes*10 >= len(s)*4
 	}
 	return seen == kindAlnum && letters*10 >= len(s)*8 && changes*10 >= len(s)*3
 }

@@ -18,7 +18,7 @@ func (r *redactor) decide(k *keyed, v fieldValue) int {
 	case classSubject:
 		return r.subject(k, v)
 	case classEmail:
-		if k.firm && !v.bracket {
+		if k.firm && !v.bracket && !isMachine(text) {
 			return r.cut(v, markEmail)
 		}
 		return 0
@@ -45,12 +45,14 @@ func (r *redactor) decide(k *keyed, v fieldValue) int {
 
 // cut puts mark in the place of a value.
 func (r *redactor) cut(v fieldValue, mark string) int {
+	v = v.whole(r.s)
 	r.replace(v.from, v.to, mark)
 	return v.to
 }
 
 // list replaces all of ["a", "b"].
 func (r *redactor) list(v fieldValue) int {
+	v = v.whole(r.s)
 	line := lineOf(r.s[v.to:])
 	to := v.to + indexOr(line, ']', len(line))
 	r.replace(v.from, to, markSecret)
@@ -63,6 +65,9 @@ func (r *redactor) isSecretValue(k *keyed, v fieldValue, text string) bool {
 	if strings.EqualFold(name, "pwd") && strings.HasPrefix(text, "/") { // the shell's working directory
 		return false
 	}
+	if k.class == classToken && !v.quoted && isSourceCall(text) {
+		return false
+	}
 	spaces := strings.IndexByte(text, ' ') >= 0
 	switch {
 	case k.class == classSecret && k.firm:
@@ -73,6 +78,13 @@ func (r *redactor) isSecretValue(k *keyed, v fieldValue, text string) bool {
 		return !spaces && !isEnvName(text) && isOpaque(text)
 	}
 	return !isEnvName(text) && isOpaque(strings.TrimRight(text, ".:!?")) && (endsClause(r.s, v.to) || isRandom(text) && len(text) >= 16)
+}
+
+// isSourceCall tells the line of source that a traceback shows, as in
+// signature = base64url_decode(segment), from a value.
+func isSourceCall(v string) bool {
+	end := runEnd(v, 0, kindAlnum|kindURL64|kindDot, len(v))
+	return end > 0 && end < len(v) && v[end] == '(' && !isRandom(v[:end])
 }
 
 // isEnvName tells JWT_SECRET_STAGING: a name in capitals.
@@ -118,11 +130,9 @@ var authSchemes = map[string]bool{
 func (r *redactor) authorization(k *keyed, v fieldValue) int {
 	s := r.s
 	from := v.from
-	if v.bracket && !v.quoted { // Go prints map[Authorization:[Bearer x]]
-		from = v.from
-	}
 	end := runEnd(s, from, kindWord, 32)
-	params, known := authSchemes[strings.ToLower(s[from:end])]
+	var buf [32]byte
+	params, known := authSchemes[string(lowered(s[from:end], buf[:]))]
 	if !known {
 		text := s[v.from:min(v.to, v.from+maxLook)]
 		if strings.HasPrefix(text, "eyJ") || !isOpaque(text) && !(k.firm && v.quoted && strings.IndexByte(text, ' ') < 0 && len(text) >= 8) {
@@ -134,19 +144,23 @@ func (r *redactor) authorization(k *keyed, v fieldValue) int {
 	if gap == end || gap >= len(s) || strings.HasPrefix(s[gap:], "eyJ") || isMarkerAt(s, gap) {
 		return 0
 	}
-	to := v.to
-	switch {
-	case v.quoted:
-		to = max(v.to, gap)
-	case params:
-		line := lineOf(s[gap:])
-		to = gap + len(line)
-	default:
-		to = bareEnd(s, gap)
+	text := s[gap:min(max(v.to, gap), gap+maxLook)]
+	if !v.quoted && !params {
+		text = s[gap:bareEnd(s[:min(len(s), gap+maxLook)], gap)]
+	} else if !v.quoted {
+		text = lineOf(s[gap:min(len(s), gap+maxLook)])
 	}
-	text := s[gap:min(to, gap+maxLook)]
 	if text == "" || isKeptValue(text) || isPlaceholderPrefix(text) || !params && !isCredential(text) {
 		return 0
+	}
+	var to int
+	switch {
+	case v.quoted:
+		to = v.whole(s).to
+	case params:
+		to = gap + len(lineOf(s[gap:]))
+	default:
+		to = bareEnd(s, gap)
 	}
 	r.replace(gap, to, markSecret)
 	return to
@@ -179,7 +193,7 @@ func (r *redactor) cookie(k *keyed, v fieldValue) int {
 		if !isOpaque(s[v.from:min(v.to, v.from+maxLook)]) {
 			return 0
 		}
-		to = v.to
+		to = v.whole(s).to
 	}
 	r.replace(v.from, to, markCookie)
 	return to
@@ -232,10 +246,10 @@ func isLineOrList(s string, i int) bool {
 func (r *redactor) subject(k *keyed, v fieldValue) int {
 	s := r.s
 	text := s[v.from:min(v.to, v.from+maxLook)]
-	if isDistinguishedName(text) || v.bracket {
+	name := s[k.nameFrom:k.nameTo]
+	if isMachine(text) || v.bracket || text == name { // subject=subject is source
 		return 0
 	}
-	name := s[k.nameFrom:k.nameTo]
 	switch {
 	case k.firm:
 	case strings.EqualFold(name, "sub") && endsClause(s, v.to):

@@ -60,19 +60,18 @@ type compact struct {
 // dots, and over any number of segments.
 func readCompact(s string, i int) compact {
 	c := compact{count: 1, end: i}
-	line := 0 // bytes of the current line of the segment
+	w := wrapping{}
 	for i < len(s) {
 		b, n := tokenByte(s, i)
 		if n == 0 {
-			if i = continuation(s, i, line); i < 0 {
+			if i = w.next(s, i); i < 0 {
 				return c
 			}
-			line = 0
 			continue
 		}
+		w.column++
 		if b != '.' {
 			c.keep(b)
-			line++
 			i += n
 			c.end = i
 			continue
@@ -84,8 +83,11 @@ func readCompact(s string, i int) compact {
 			}
 			return c
 		}
+		if next > i+n {
+			w.column = 0
+		}
 		c.count++
-		line, i = 0, next
+		i = next
 	}
 	return c
 }
@@ -135,32 +137,43 @@ func afterDot(s string, i, count int) int {
 	return -1
 }
 
-// continuation returns where a token goes on behind white space: at a dot, or
-// on the next line when a line of it was broken off, or -1.
-func continuation(s string, i, line int) int {
+// A wrapping follows a token over line breaks that a printer or a mail
+// program put into it.
+type wrapping struct {
+	column  int  // bytes since the last break
+	wrapped bool // a line was broken off before
+}
+
+// next returns where a token goes on behind white space at i: at a dot, or on
+// the next line when this one was broken off. It is -1 where the token ends.
+func (w *wrapping) next(s string, i int) int {
 	j := skipBreak(s, i)
 	if j == i || j >= len(s) {
 		return -1
 	}
 	if b, n := tokenByte(s, j); b == '.' && j-i <= 8 {
 		if k := skipBreak(s, min(len(s), j+n)); k < len(s) && isSegmentStart(s, k) {
+			w.column = 0
 			return j
 		}
 		return -1
 	}
-	if line < 16 || strings.Trim(s[i:j], " \t") == "" { // no line break in it
+	if w.column < 16 || strings.Trim(s[i:j], " \t") == "" || strings.HasPrefix(s[j:], "eyJ") {
+		return -1 // no line break, or another token
+	}
+	end := runEnd(s, j, kindBase64|kindDot, 512)
+	goesOn := end-j >= 8 && isRandom(s[j:end]) ||
+		w.column >= 40 && end > j && end-j <= w.column && (isSegmentTail(firstSegment(s[j:end])) || w.wrapped && isLineEnd(s, end))
+	if !goesOn {
 		return -1
 	}
-	end := runEnd(s, j, kindBase64, 512)
-	switch {
-	case strings.HasPrefix(s[j:], "eyJ"): // another token, not the rest of this one
-		return -1
-	case end-j >= 16 && isRandom(s[j:end]), end-j >= 4 && end < len(s) && s[end] == '.' && isRandom(s[j:end]):
-		return j
-	case line >= 40 && end > j && end-j <= line && isLineEnd(s, end):
-		return j
-	}
-	return -1
+	w.column, w.wrapped = 0, true
+	return j
+}
+
+// firstSegment returns s up to its first dot, or "" when it has none.
+func firstSegment(s string) string {
+	return s[:max(0, strings.IndexByte(s, '.'))]
 }
 
 // isSegmentStart tells whether a segment, and not a word, begins at i.

@@ -172,6 +172,9 @@ type keyed struct {
 // separator looks at a name before and a value behind the separator at i,
 // which is n bytes long.
 func (r *redactor) separator(i, n int) int {
+	if i > r.last && kinds[r.s[i-1]]&kindQuote != 0 && strings.HasPrefix(r.s[i:], ":String") {
+		return r.rubyString(i)
+	}
 	k, ok := r.readKey(i, n)
 	if !ok {
 		return r.phrase(i, n)
@@ -191,6 +194,9 @@ func (r *redactor) separator(i, n int) int {
 				return r.phrase(i, n)
 			}
 		}
+	}
+	if k.class == classJWK && !k.quoted {
+		return 0
 	}
 	v := readValue(s, at, k.separator)
 	if v.from >= len(s) || v.from == v.to {

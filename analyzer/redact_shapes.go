@@ -1,6 +1,7 @@
 package analyzer
 
 import (
+	"bytes"
 	"encoding/base64"
 	"strings"
 )
@@ -47,20 +48,10 @@ func (r *redactor) scheme(i int) int {
 	if from == after || from >= len(s) || isMarkerAt(s, from) {
 		return 0
 	}
-	if q, _, ok := quotedText(s, from); ok {
+	if q, _, ok := quotedText(s[:min(len(s), from+16)], from); ok {
 		from = q
 	}
-	to := from
-	for to < len(s) {
-		if _, n := tokenByte(s, to); n > 0 {
-			to += n
-			continue
-		}
-		if s[to] != '~' {
-			break
-		}
-		to++
-	}
+	to := credentialEnd(s[:min(len(s), from+maxLook+1)], from)
 	text := s[from:to]
 	if strings.HasPrefix(text, "eyJ") || to < len(s) && strings.HasSuffix(text, "=") && (s[to] == '"' || s[to] == '\\') {
 		return 0 // a token, or a parameter of a challenge: error="invalid_token"
@@ -68,8 +59,23 @@ func (r *redactor) scheme(i int) int {
 	if basic && !isBasic(text) || !basic && !isCredential(strings.TrimRight(text, ".")) {
 		return 0
 	}
+	if to > from+maxLook {
+		to = credentialEnd(s, from)
+	}
 	r.replace(from, to, markSecret)
 	return to
+}
+
+// credentialEnd returns the end of the token68 at i, plain or escaped.
+func credentialEnd(s string, i int) int {
+	for i < len(s) {
+		_, n := tokenByte(s, i)
+		if n == 0 && s[i] != '~' {
+			break
+		}
+		i += max(n, 1)
+	}
+	return i
 }
 
 // isCredential tells credentials from the word after "bearer" in a sentence.
@@ -105,8 +111,12 @@ func isCamelWords(v string) bool {
 
 // isBasic tells the base64 of user:password from the word after "basic".
 func isBasic(v string) bool {
-	text, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(v[:min(len(v), 512)/4*4], "="))
-	if err == nil && len(v) >= 8 && strings.IndexByte(string(text), ':') >= 0 {
+	if len(v) < 8 {
+		return false
+	}
+	var buf [maxLook]byte
+	n, err := base64.RawStdEncoding.Decode(buf[:], []byte(strings.TrimRight(v[:min(len(v), maxLook)/4*4], "=")))
+	if err == nil && bytes.IndexByte(buf[:n], ':') >= 0 {
 		return true
 	}
 	return len(v) >= 12 && (isRandom(v) || strings.HasSuffix(v, "="))
@@ -219,180 +229,8 @@ func (r *redactor) flag(i int) int {
 	}
 	v := readValue(s, end+1, '=')
 	text := s[v.from:min(v.to, v.from+maxLook)]
-	if v.bracket || isKeptValue(text) || strings.HasPrefix(text, "eyJ") || strings.HasPrefix(text, "-") || !isOpaque(text) {
+	if v.bracket || isKeptValue(text) || strings.HasPrefix(text, "eyJ") || strings.HasPrefix(text, "--") || !isOpaque(text) {
 		return 0
 	}
 	return r.cut(v, markSecret)
-}
-
-const (
-	maxPEM     = 64 << 10
-	pemDashes  = "-----"
-	pemEndMark = "-----END"
-)
-
-// pem replaces a PEM block, whole or cut short, its line breaks escaped or not.
-func (r *redactor) pem(i int) int {
-	s := r.s
-	label := s[i+len("-----BEGIN "):]
-	n := runEnd(label, 0, kindUpper|kindDigit|kindSpace, 40)
-	label, rest := label[:n], label[n:]
-	if n == 0 || !strings.HasPrefix(rest, pemDashes) || strings.ContainsAny(label, "\t\r\n") {
-		return 0
-	}
-	body := len(s) - len(rest) + len(pemDashes)
-	if !r.pemRead || r.pemEnd < body {
-		r.pemRead, r.pemEnd = true, len(s)
-		if at := strings.Index(s[body:], pemEndMark); at >= 0 {
-			r.pemEnd = body + at
-		}
-	}
-	to := body
-	if r.pemEnd < len(s) && r.pemEnd-body <= maxPEM {
-		to = r.pemEnd + len(pemEndMark)
-		to = runEnd(s, to, kindUpper|kindDigit|kindSpace, 40)
-		if strings.HasPrefix(s[to:], pemDashes) {
-			to += len(pemDashes)
-		}
-	} else {
-		to = pemBody(s, body)
-	}
-	r.replace(i, to, "[pem "+strings.TrimSpace(label)+"]")
-	return to
-}
-
-// pemBody returns the end of a PEM body that has no end line: lines of base64,
-// the last of them perhaps short.
-func pemBody(s string, i int) int {
-	for i < len(s) {
-		j := skipBreak(s, i)
-		end := runEnd(s, j, kindBase64, len(s))
-		if end-j < 16 && !(end > j && isLineEnd(s, end)) {
-			return i
-		}
-		i = end
-	}
-	return i
-}
-
-// paren replaces what libraries quote in parentheses: token(…) as Hono prints
-// it, and the arguments of encode and decode in a PHP trace.
-func (r *redactor) paren(i int) int {
-	s := r.s
-	end := i
-	if end > r.last && s[end-1] == ' ' {
-		end--
-	}
-	class, from := readName(s, end, r.last)
-	if class == classSecret || class == classToken || class == classSubject && end-from == 3 {
-		to := i + 1
-		for to < len(s) && to < i+1+8<<10 && kinds[s[to]]&kindSpace == 0 && s[to] != ')' {
-			to++
-		}
-		text := s[i+1 : min(to, i+1+maxLook)]
-		if class != classSubject && to < len(s) && s[to] == ')' && !strings.HasPrefix(text, "eyJ") && isOpaque(text) && !isCall(text) {
-			r.replace(i+1, to, markSecret)
-			return to
-		}
-		return 0
-	}
-	if from < 2 || end != i || s[from-2:from] != "::" && s[from-2:from] != "->" {
-		return 0
-	}
-	switch s[from:end] {
-	case "decode", "encode", "sign", "verify", "hash_hmac":
-		return r.arguments(i + 1)
-	}
-	return 0
-}
-
-// isCall tells code in parentheses from a value.
-func isCall(v string) bool {
-	return strings.ContainsAny(v, "('\",") || strings.Contains(v, "->") || isCamel(v)
-}
-
-// arguments replaces the quoted arguments of a call in a trace.
-func (r *redactor) arguments(i int) int {
-	s, done := r.s, 0
-	for end := min(len(s), i+4096); i < end && s[i] != ')' && s[i] != '\n'; {
-		from, to, ok := quotedText(s, i)
-		if !ok {
-			i++
-			continue
-		}
-		text := s[from:to]
-		if !isKeptValue(text) && !isTalk(text+" ") && len(text) > 5 && !strings.HasPrefix(text, "eyJ") {
-			r.replace(from, to, markSecret)
-			done = to + 1
-		}
-		i = to + 1
-	}
-	return done
-}
-
-// listed replaces the value in ('Cookie', 'a=b') and ["Authorization", "x"],
-// the way header lists are dumped.
-func (r *redactor) listed(i int) int {
-	s := r.s
-	if i == 0 || kinds[s[i-1]]&kindQuote == 0 {
-		return 0
-	}
-	end, quoted := skipQuotesBack(s, i, r.last)
-	if !quoted || end <= r.last {
-		return 0
-	}
-	class, from := readName(s, end, r.last)
-	if class != classAuth && class != classCookie && (class != classSecret || end-from < 5 || !strings.ContainsAny(s[from:end], "-_")) {
-		return 0
-	}
-	v := readValue(s, skipBreak(s, i+1), ',')
-	text := s[v.from:min(v.to, v.from+maxLook)]
-	if !v.quoted || v.bracket || isKeptValue(text) || strings.HasPrefix(text, "eyJ") {
-		return 0
-	}
-	k := keyed{class: class, firm: true, nameFrom: from, nameTo: end, quoted: true, separator: ','}
-	switch {
-	case class == classAuth:
-		return r.authorization(&k, v)
-	case class == classCookie && strings.IndexByte(text, '=') > 0:
-		return r.cut(v, markCookie)
-	case class == classSecret && isOpaque(text):
-		return r.cut(v, markSecret)
-	}
-	return 0
-}
-
-// quotedAfterWord replaces the value in: unknown api key "x", bad secret 'x'.
-func (r *redactor) quotedAfterWord(i int) int {
-	s := r.s
-	if i < 4 || s[i-1] != ' ' || i-1 <= r.last {
-		return 0
-	}
-	switch s[i-2] | 0x20 {
-	case 't', 'n', 'd', 'y', 'e', 'r': // secret token password key cookie header
-	default:
-		return 0
-	}
-	class, _ := readName(s, i-1, r.last)
-	if class == classHolder && strings.HasSuffix(s[r.last:i-1], "ey") { // api key, signing key, private key
-		if at := runStart(s, i-1, kindAlnum, r.last); at > r.last+1 {
-			switch prev := s[runStart(s, at-1, kindAlnum, r.last) : at-1]; strings.ToLower(prev) {
-			case "api", "private", "signing", "hmac", "shared", "symmetric":
-				class = classSecret
-			}
-		}
-	}
-	if class != classSecret && class != classToken {
-		return 0
-	}
-	from, to, ok := quotedText(s, i)
-	if !ok {
-		return 0
-	}
-	text := s[from:min(to, from+maxLook)]
-	if strings.HasPrefix(text, "eyJ") || strings.ContainsAny(text, " /") || len(text) < 12 || !isRandom(text) && !isHex(text, 24) {
-		return 0
-	}
-	r.replace(from, to, markSecret)
-	return to
 }

@@ -5,6 +5,10 @@ import "strings"
 // maxLocal is the longest local part of an address that is looked back for.
 const maxLocal = 64
 
+// serviceAccounts ends the addresses of Google service accounts. They name
+// machines, and diagnosis needs to know which one was refused.
+const serviceAccounts = ".gserviceaccount.com"
+
 // address replaces an e-mail address and the password of a Go MySQL DSN. The
 // at sign is at i and n bytes long.
 func (r *redactor) address(i, n int) int {
@@ -35,7 +39,7 @@ func (r *redactor) address(i, n int) int {
 		from++
 	}
 	to := domainEnd(s, i+n)
-	if from == i || to == 0 {
+	if from == i || to == 0 || strings.HasSuffix(s[i+n:to], serviceAccounts) {
 		return 0
 	}
 	r.replace(from, to, markEmail)
@@ -92,21 +96,19 @@ func (r *redactor) phrase(i, n int) int {
 	if s[i] != ':' {
 		return 0
 	}
-	if i > r.last && kinds[s[i-1]]&kindQuote != 0 && strings.HasPrefix(s[i:], ":String") {
-		return r.rubyString(i)
-	}
 	if !strings.HasPrefix(s[i:], ": ") {
 		return 0
 	}
-	before := s[max(r.last, i-24):i]
+	before := s[max(r.last, i-32):i]
 	switch {
 	case strings.HasSuffix(before, " from key"): // python-jose: Unable to parse an RSA_JWK from key: …
-		v := fieldValue{from: i + 2, to: i + 2 + len(lineOf(s[i+2:]))}
-		text := strings.TrimSpace(s[v.from:min(v.to, v.from+maxLook)])
-		if text == "" || isKeptValue(text) || isMarkerAt(s, v.from) || strings.HasPrefix(text, pemDashes) {
+		text := strings.TrimSpace(lineOf(s[i+2 : min(len(s), i+2+maxLook)]))
+		if text == "" || isKeptValue(text) || isMarkerAt(s, i+2) || strings.HasPrefix(text, pemDashes) {
 			return 0
 		}
-		return r.cut(v, markSecret)
+		to := i + 2 + len(lineOf(s[i+2:]))
+		r.replace(i+2, to, markSecret)
+		return to
 	case strings.HasSuffix(before, "subject invalid. expected"): // jsonwebtoken
 		v := readValue(s, i+1, ':')
 		if v.from < v.to && !isKeptValue(s[v.from:min(v.to, v.from+maxLook)]) {
@@ -151,21 +153,26 @@ const maxRuby = 1024
 // rubyString replaces the receiver that NoMethodError prints:
 // undefined method `verify' for "…":String.
 func (r *redactor) rubyString(i int) int {
-	s, quote := r.s, r.s[i-1]
-	floor := max(r.last, i-1-maxRuby)
-	from := i - 1
-	for from > floor && !(s[from-1] == quote && (from-1 == floor || s[from-2] != '\\' || from >= 2 && quote != '"')) {
+	s := r.s
+	quote := i - 1
+	to := slashesBefore(s, quote, r.last) // inside JSON the quotes are escaped once more
+	floor := max(r.last, to-maxRuby)
+	from := to
+	for from > floor && (s[from-1] != s[quote] || from-1-slashesBefore(s, from-1, floor) != quote-to) {
 		from--
-	}
-	// Escaped once more, as inside JSON, the closing quote has a backslash.
-	to := i - 1
-	for to > from && s[to-1] == '\\' {
-		to--
 	}
 	if to <= from || isKeptValue(s[from:to]) {
 		return 0
 	}
 	r.replace(from, to, markSecret)
+	return i
+}
+
+// slashesBefore returns where the backslashes that end before i begin.
+func slashesBefore(s string, i, floor int) int {
+	for i > floor && s[i-1] == '\\' {
+		i--
+	}
 	return i
 }
 

@@ -1,0 +1,138 @@
+package analyzer
+
+import "strings"
+
+// maxArgument bounds how far the arguments of a call are read.
+const maxArgument = 512
+
+// paren replaces what libraries quote in parentheses: token(…) as Hono prints
+// it, and the arguments of encode and decode in a PHP trace.
+func (r *redactor) paren(i int) int {
+	s := r.s
+	end := i
+	if end > r.last && s[end-1] == ' ' {
+		end--
+	}
+	class, from := readName(s, end, r.last)
+	if class == classSecret || class == classToken || class == classSubject && end-from == 3 {
+		to := i + 1
+		for to < len(s) && to < i+maxArgument && kinds[s[to]]&kindSpace == 0 && s[to] != ')' {
+			to++
+		}
+		text := s[i+1 : min(to, i+1+maxLook)]
+		if class != classSubject && to < len(s) && s[to] == ')' && !strings.HasPrefix(text, "eyJ") && strings.IndexByte(text, '@') < 0 && isOpaque(text) && !isCall(text) {
+			r.replace(i+1, to, markSecret)
+			return to
+		}
+		return 0
+	}
+	if from < 2 || end != i || s[from-2:from] != "::" && s[from-2:from] != "->" {
+		return 0
+	}
+	switch s[from:end] {
+	case "decode", "encode", "sign", "verify", "hash_hmac":
+		return r.arguments(i + 1)
+	}
+	return 0
+}
+
+// isCall tells code in parentheses from a value.
+func isCall(v string) bool {
+	return strings.ContainsAny(v, "('\",") || strings.Contains(v, "->") || isCamel(v)
+}
+
+// arguments replaces the quoted arguments of a call in a trace. A call inside
+// the arguments of another goes on where that one stopped.
+func (r *redactor) arguments(i int) int {
+	s, done := r.s[:min(len(r.s), i+maxArgument)], 0
+	i = max(i, r.argsRead)
+	for i < len(s) && s[i] != ')' && s[i] != '\n' {
+		if kinds[s[i]]&kindQuote == 0 && triggers[s[i]] != ruleEscape {
+			i++
+			continue
+		}
+		from, to, ok := quotedText(s, i)
+		if !ok {
+			i++
+			continue
+		}
+		text, opening := s[from:to], s[i:from]
+		i = to
+		if !isKeptValue(text) && len(text) > 5 && !strings.HasPrefix(text, "eyJ") {
+			r.replace(from, to, markSecret)
+			done = to
+		}
+		if strings.HasPrefix(s[to:], opening) {
+			i += len(opening)
+		}
+	}
+	r.argsRead = i
+	return done
+}
+
+// listed replaces the value in ('Cookie', 'a=b') and ["Authorization", "x"],
+// the way header lists are dumped.
+func (r *redactor) listed(i int) int {
+	s := r.s
+	if i == 0 || kinds[s[i-1]]&kindQuote == 0 {
+		return 0
+	}
+	end, quoted := skipQuotesBack(s, i, r.last)
+	if !quoted || end <= r.last {
+		return 0
+	}
+	class, from := readName(s, end, r.last)
+	if class != classAuth && class != classCookie && (class != classSecret || end-from < 5 || !strings.ContainsAny(s[from:end], "-_")) {
+		return 0
+	}
+	v := readValue(s, skipBreak(s, i+1), ',')
+	text := s[v.from:min(v.to, v.from+maxLook)]
+	if !v.quoted || v.bracket || isKeptValue(text) || strings.HasPrefix(text, "eyJ") {
+		return 0
+	}
+	k := keyed{class: class, firm: true, nameFrom: from, nameTo: end, quoted: true, separator: ','}
+	switch {
+	case class == classAuth:
+		return r.authorization(&k, v)
+	case class == classCookie && strings.IndexByte(text, '=') > 0:
+		return r.cut(v, markCookie)
+	case class == classSecret && isOpaque(text):
+		return r.cut(v, markSecret)
+	}
+	return 0
+}
+
+// quotedAfterWord replaces the value in: unknown api key "x", bad secret 'x'.
+func (r *redactor) quotedAfterWord(i int) int {
+	s := r.s
+	if i < 4 || s[i-1] != ' ' || i-1 <= r.last {
+		return 0
+	}
+	switch s[i-2] | 0x20 {
+	case 't', 'n', 'd', 'y', 'e', 'r': // secret token password key cookie header
+	default:
+		return 0
+	}
+	class, _ := readName(s, i-1, r.last)
+	if class == classHolder && strings.HasSuffix(s[r.last:i-1], "ey") { // api key, signing key, private key
+		if at := runStart(s, i-1, kindAlnum, r.last); at > r.last+1 {
+			switch prev := s[runStart(s, at-1, kindAlnum, r.last) : at-1]; strings.ToLower(prev) {
+			case "api", "private", "signing", "hmac", "shared", "symmetric":
+				class = classSecret
+			}
+		}
+	}
+	if class != classSecret && class != classToken {
+		return 0
+	}
+	from, to, ok := quotedText(s[:min(len(s), i+maxArgument)], i)
+	if !ok {
+		return 0
+	}
+	text := s[from:min(to, from+maxLook)]
+	if strings.HasPrefix(text, "eyJ") || strings.ContainsAny(text, " /") || len(text) < 12 || !isRandom(text) && !isHex(text, 24) {
+		return 0
+	}
+	r.replace(from, to, markSecret)
+	return to
+}

@@ -1,0 +1,82 @@
+package analyzer
+
+import (
+	"encoding/base64"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// wholeToken finds tokens that decode, so that the check does not depend on
+// the code under test.
+var wholeToken = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{13,}\.eyJ[A-Za-z0-9_-]{13,}\.[A-Za-z0-9_-]{16,}`)
+
+func FuzzRedact(f *testing.F) {
+	token := madeUp(plainHeader, plainPayload)
+	for _, name := range []string{"testdata/redact_keeps.txt", "testdata/redact_leaks.txt"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, line := range strings.Split(string(text), "\n") {
+			f.Add(strings.ReplaceAll(line, "{token}", token))
+		}
+	}
+	for _, carry := range carriers {
+		f.Add(carry(token))
+		f.Add(carry("s3cret\\\"'x"))
+	}
+	for _, carry := range onlyTokens {
+		f.Add(carry(token))
+	}
+	for _, s := range hostile {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got := Redact(s)
+		if again := Redact(got); again != got {
+			t.Errorf("not idempotent\n in    %q\n once  %q\n twice %q", s, got, again)
+		}
+		if utf8.ValidString(s) && !utf8.ValidString(got) {
+			t.Errorf("breaks UTF-8: %q to %q", s, got)
+		}
+		for _, found := range wholeToken.FindAllString(s, -1) {
+			for n, part := range strings.Split(found, ".")[1:] {
+				if _, err := base64.RawURLEncoding.DecodeString(part); err == nil && strings.Contains(got, part) {
+					t.Errorf("segment %d of a token survives: %q to %q", n+1, s, got)
+				}
+			}
+		}
+		field := RedactField("password", s)
+		if again := RedactField("password", field); again != field {
+			t.Errorf("RedactField is not idempotent: %q then %q", field, again)
+		}
+		tmpl := Mask(got)
+		if len(tmpl) > 200 || Mask(tmpl) != tmpl {
+			t.Errorf("Mask: %d bytes, %q then %q", len(tmpl), tmpl, Mask(tmpl))
+		}
+		if x := Excerpt(got, 80); len(x) > 80 {
+			t.Errorf("Excerpt of %q has %d bytes", got, len(x))
+		}
+	})
+}
+
+// FuzzRedactPlanted plants a token between two texts.
+func FuzzRedactPlanted(f *testing.F) {
+	f.Add("Bearer ", " was refused", uint64(1))
+	f.Add(`{"a":"`, `"}`, uint64(2))
+	f.Add("token(", ") expired", uint64(3))
+	f.Add("password=", "", uint64(4))
+	f.Add("-----BEGIN X-----", "-----END", uint64(5))
+	f.Fuzz(func(t *testing.T, before, after string, seed uint64) {
+		token, parts := newRandomText(seed).token()
+		got := Redact(before + token + after)
+		for _, part := range parts[1:] {
+			if strings.Contains(got, part) && !strings.Contains(before, part) && !strings.Contains(after, part) {
+				t.Errorf("%q survives between %q and %q: %q", part, before, after, got)
+			}
+		}
+	})
+}
