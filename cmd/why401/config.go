@@ -10,6 +10,7 @@ import (
 
 	"github.com/why401/why401/analyzer"
 	"github.com/why401/why401/analyzer/conf"
+	"github.com/why401/why401/analyzer/probe"
 	"github.com/why401/why401/analyzer/source"
 	"github.com/why401/why401/analyzer/store"
 )
@@ -20,6 +21,7 @@ type Config struct {
 	Store        store.Config          `yaml:"store"`
 	Environments analyzer.Environments `yaml:"environments"` // project id or namespace: environment
 	KeyDomains   []analyzer.KeyDomain  `yaml:"key_domains"`
+	Probes       probe.Config          `yaml:"probes"`
 	Diagnosis    DiagnosisConfig       `yaml:"diagnosis"`
 	Web          WebConfig             `yaml:"web"`
 	Log          LogConfig             `yaml:"log"`
@@ -71,6 +73,7 @@ func (c LogConfig) Validate() []conf.FieldError {
 func defaultConfig() Config {
 	return Config{
 		Store:     store.Config{Kind: "sqlite", Path: "why401.db"},
+		Probes:    probe.DefaultConfig(),
 		Diagnosis: DiagnosisConfig{Tick: 5 * time.Second, MinCount: 5},
 		Web:       WebConfig{Listen: "127.0.0.1:9401"},
 		Log:       LogConfig{Level: "info"},

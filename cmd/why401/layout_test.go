@@ -17,10 +17,11 @@ var mayImport = map[string][]string{
 	"analyzer/conf":      {},
 	"analyzer/source":    {"analyzer", "analyzer/conf"},
 	"analyzer/store":     {"analyzer", "analyzer/conf"},
-	"analyzer/lab":       {"analyzer", "analyzer/conf"},
+	"analyzer/lab":       {"analyzer", "analyzer/conf", "analyzer/healthjwt"},
+	"analyzer/probe":     {"analyzer", "analyzer/conf", "analyzer/healthjwt"},
 	"rules":              {"analyzer", "analyzer/conf"},
 	"sinks":              {"analyzer", "analyzer/conf"},
-	"cmd/why401":         {"analyzer", "analyzer/conf", "analyzer/source", "analyzer/store", "analyzer/lab", "rules", "sinks"},
+	"cmd/why401":         {"analyzer", "analyzer/conf", "analyzer/source", "analyzer/store", "analyzer/lab", "analyzer/probe", "analyzer/healthjwt", "rules", "sinks"},
 	"analyzer/healthjwt": {},
 }
 

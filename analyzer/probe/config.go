@@ -1,0 +1,74 @@
+package probe
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/why401/why401/analyzer/conf"
+)
+
+// Config is the section `probes` of the configuration.
+type Config struct {
+	Interval    time.Duration            `yaml:"interval"`    // between two checks of a target; 1 minute
+	Every       map[string]time.Duration `yaml:"every"`       // another interval for a kind, such as jwks: 5m
+	Timeout     time.Duration            `yaml:"timeout"`     // of one request, at most 30 s; 5 s
+	Concurrency int                      `yaml:"concurrency"` // checks at the same time; 8
+	Budget      int                      `yaml:"budget"`      // requests an hour to one URL; 240
+	Off         []string                 `yaml:"off"`         // kinds that are left out
+	// AllowPrivate lists the networks of private addresses that may be asked,
+	// such as 10.0.0.0/8. Loopback may be listed too, and only there plain
+	// http is taken; link-local and metadata addresses never.
+	AllowPrivate []string `yaml:"allow_private"`
+	CAFile       string   `yaml:"ca_file"` // PEM certificates that are trusted beside the system's; empty: none
+}
+
+// DefaultConfig returns the settings of a daemon that nobody configured.
+func DefaultConfig() Config {
+	return Config{Interval: time.Minute, Timeout: 5 * time.Second, Concurrency: 8, Budget: 240,
+		Every: map[string]time.Duration{}}
+}
+
+// Validate returns every problem of the section.
+func (c Config) Validate() []conf.FieldError {
+	problems := conf.Between("interval", c.Interval, time.Second, 24*time.Hour)
+	problems = append(problems, conf.Between("timeout", c.Timeout, 100*time.Millisecond, 30*time.Second)...)
+	problems = append(problems, conf.Between("concurrency", c.Concurrency, 1, 1000)...)
+	problems = append(problems, conf.Between("budget", c.Budget, 1, 100_000)...)
+	for kind, every := range c.Every {
+		problems = append(problems, conf.OneOf("every."+kind, kind, Kinds()...)...)
+		problems = append(problems, conf.Between("every."+kind, every, time.Second, 24*time.Hour)...)
+	}
+	for i, kind := range c.Off {
+		problems = append(problems, conf.OneOf(fmt.Sprintf("off[%d]", i), kind, Kinds()...)...)
+	}
+	for i, text := range c.AllowPrivate {
+		path := fmt.Sprintf("allow_private[%d]", i)
+		p, err := netip.ParsePrefix(text)
+		switch {
+		case err != nil:
+			problems = append(problems, conf.FieldError{Path: path, Msg: "wanted a network, found " + conf.Quote(text), Hint: "write 10.0.0.0/8"})
+		case p.Masked() != p:
+			problems = append(problems, conf.FieldError{Path: path, Msg: "wanted a network, found " + conf.Quote(text), Hint: "write " + p.Masked().String()})
+		}
+	}
+	return problems
+}
+
+func (c Config) every(kind string) time.Duration {
+	if d := c.Every[kind]; d > 0 {
+		return d
+	}
+	if d := defaultEvery[kind]; d > c.Interval {
+		return d
+	}
+	return c.Interval
+}
+
+// defaultEvery are the kinds that look less often than Config.Interval: their
+// answer changes slowly, or costs the target more than one request.
+var defaultEvery = map[string]time.Duration{}
+
+// checkTimeout is what one whole check may take: a few requests one after the
+// other.
+func (c Config) checkTimeout() time.Duration { return 4 * c.Timeout }
