@@ -1,49 +1,90 @@
 package rules
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
+
+	"github.com/why401/why401/analyzer"
+	"github.com/why401/why401/analyzer/conf"
 )
 
-// Check holds every rule against its own examples and near misses. It returns
-// all that went wrong at once.
-func (s *Set) Check() error {
-	var errs []error
+// Check holds every rule against its own examples and near misses. The error
+// is [conf.Problems]: all that went wrong, each with its place.
+func (s *Set) Check() error { return s.check(func(*Rule) bool { return true }) }
+
+// CheckPack does what Check does, for the rules of one pack.
+func (s *Set) CheckPack(p *Pack) error { return s.check(func(r *Rule) bool { return r.pack == p }) }
+
+func (s *Set) check(which func(*Rule) bool) error {
+	var problems conf.Problems
 	for _, r := range s.rules {
-		for i, x := range r.Examples {
-			m := s.matchOf(r, x)
-			if m == nil {
-				errs = append(errs, fmt.Errorf("%s misses its example %q", r.Name(), x))
-				continue
-			}
-			for name, want := range r.Captures {
-				if got := m.captures[name]; i == 0 && got != want {
-					errs = append(errs, fmt.Errorf("%s captures %s %q of its example %q; wanted %q", r.Name(), name, got, x, want))
-				}
-			}
+		if which(r) {
+			problems = append(problems, s.checkRule(r)...)
 		}
-		for _, x := range r.NearMisses {
-			if s.wins(r, x) {
-				errs = append(errs, fmt.Errorf("%s takes its near miss %q", r.Name(), x))
+	}
+	if len(problems) == 0 {
+		return nil
+	}
+	return problems
+}
+
+func (s *Set) checkRule(r *Rule) (problems conf.Problems) {
+	add := func(at place, msg, hint string) {
+		problems = append(problems, conf.Problem{File: r.pack.file, Line: at.line, Col: at.col, Path: r.Name(), Msg: msg, Hint: hint})
+	}
+	for i, x := range r.Examples {
+		m := s.matchOf(r, x)
+		if m == nil {
+			add(r.places.examples[i], fmt.Sprintf("misses its example %q", x), s.whyNot(r, x))
+			continue
+		}
+		for _, name := range CaptureNames(r.Captures) {
+			if got, want := m.captures[name], r.Captures[name]; i == 0 && got != want {
+				add(r.places.captures, fmt.Sprintf("captures %s %q of its example %q; wanted %q", name, got, x, want), "captures are what the first example must yield")
 			}
 		}
 	}
-	return errors.Join(errs...)
+	for i, x := range r.NearMisses {
+		if s.wins(r, x) {
+			add(r.places.near[i], fmt.Sprintf("takes its near miss %q", x), "make the text longer, or add a with or a not")
+		}
+	}
+	return problems
+}
+
+// logEntryKeys tells a LogEntry from a message that is JSON itself.
+var logEntryKeys = regexp.MustCompile(`"(?:textPayload|jsonPayload|protoPayload|logName|httpRequest)"\s*:`)
+
+// sampleEntry makes the entry of an example or near miss: a LogEntry in JSON
+// where it is one, as rules with where or change need it, else a bare message.
+func sampleEntry(text string) *analyzer.Entry {
+	if strings.HasPrefix(text, "{") && logEntryKeys.MatchString(text) {
+		if e, err := analyzer.NewDecoder(nil).Entry(&analyzer.Message{Data: bytes.TrimSpace([]byte(text))}); err == nil {
+			return e
+		}
+	}
+	return TextEntry(text)
+}
+
+// readSample reads an example or near miss as Classify would.
+func (s *Set) readSample(text string) *reading {
+	rd := &reading{present: map[int32]bool{}}
+	s.read(sampleEntry(text), rd)
+	return rd
 }
 
 // wins reports whether r has a say in what becomes of text, after longer and
 // stronger matches had theirs.
 func (s *Set) wins(r *Rule, text string) bool {
-	rd := &reading{present: map[int32]bool{}}
-	s.read(TextEntry(text), rd)
-	return slices.ContainsFunc(rd.decide(), func(m match) bool { return m.rule == r })
+	return slices.ContainsFunc(s.readSample(text).decide(), func(m match) bool { return m.rule == r })
 }
 
 // matchOf returns the match of r in text that captures most, or nil.
 func (s *Set) matchOf(r *Rule, text string) *match {
-	rd := &reading{present: map[int32]bool{}}
-	s.read(TextEntry(text), rd)
+	rd := s.readSample(text)
 	i := slices.IndexFunc(rd.matches, func(m match) bool { return m.rule == r })
 	if i < 0 {
 		return nil
@@ -55,4 +96,28 @@ func (s *Set) matchOf(r *Rule, text string) *match {
 		}
 	}
 	return &best
+}
+
+// whyNot says what keeps r from matching text.
+func (s *Set) whyNot(r *Rule, text string) string {
+	rd := s.readSample(text)
+	for i, id := range r.not {
+		if rd.present[id] {
+			return fmt.Sprintf("not: %q stands in it", r.Not[i])
+		}
+	}
+	if len(r.with) > 0 && !slices.ContainsFunc(r.with, func(id int32) bool { return rd.present[id] }) {
+		return "none of with stands in it"
+	}
+	var f folded
+	f.fold(analyzer.Redact(text))
+	for _, t := range r.templates {
+		if bytes.Contains(f.b, []byte(t.anchor)) {
+			return fmt.Sprintf("%q stands in it, the rest of the text does not, or a where does not hold", t.anchor)
+		}
+	}
+	if len(r.templates) == 0 {
+		return "a where does not hold: give the example as a LogEntry in JSON"
+	}
+	return fmt.Sprintf("%q does not stand in it", r.templates[0].anchor)
 }

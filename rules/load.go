@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/why401/why401/analyzer"
 	"github.com/why401/why401/analyzer/conf"
@@ -17,45 +17,128 @@ import (
 //go:embed packs/*.yaml
 var embedded embed.FS
 
+// folder is a place that packs are read from.
+type folder struct {
+	files fs.FS
+	name  string   // stands before each file's name in problems
+	only  []string // the files to read; nil for every *.yaml and *.yml
+	user  bool     // not ours: held against its own examples at load
+}
+
 // Embedded loads the packs that why401 ships.
 func Embedded() (*Set, error) {
-	sub, err := fs.Sub(embedded, "packs")
+	ours, err := shipped()
 	if err != nil {
-		return nil, fmt.Errorf("open embedded packs: %w", err)
+		return nil, err
 	}
-	return Load(sub)
+	return loadFolders([]folder{ours})
 }
 
-// EmbeddedWith loads the packs that why401 ships and, over them, those of dir.
-func EmbeddedWith(dir fs.FS) (*Set, error) {
-	sub, err := fs.Sub(embedded, "packs")
+// EmbeddedWith loads the packs that why401 ships and, over them, those of a
+// user, one place after the other: every *.yaml and *.yml file of a folder, or
+// one file. The user's rules are held against their own examples and near
+// misses beside ours; one of the same full name replaces the earlier, see
+// [Set.Replaced]. The error is [conf.Problems] where the packs are at fault.
+func EmbeddedWith(paths ...string) (*Set, error) {
+	ours, err := shipped()
 	if err != nil {
-		return nil, fmt.Errorf("open embedded packs: %w", err)
+		return nil, err
 	}
-	return Load(sub, dir)
+	folders := []folder{ours}
+	var missing []error
+	for _, path := range paths {
+		theirs, err := userFolder(path)
+		missing = append(missing, err)
+		folders = append(folders, theirs)
+	}
+	if err := errors.Join(missing...); err != nil {
+		return nil, err
+	}
+	s, err := loadFolders(folders)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.check(func(r *Rule) bool { return r.pack.user }); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
-// Load reads every *.yaml file of the given folders, in order of name, checks
-// all rules against their own examples and compiles them. A rule of a later
-// folder replaces the one of the same full name. All problems are reported at
-// once.
+// Load reads every *.yaml and *.yml file of the given folders, in order of
+// name, checks their form and compiles them; [Set.Check] holds the rules
+// against their examples. A rule of a later folder replaces the one of the
+// same full name. All problems are reported at once.
 func Load(dirs ...fs.FS) (*Set, error) {
-	var packs []*Pack
-	var problems []error
-	for _, dir := range dirs {
-		names, err := fs.Glob(dir, "*.yaml")
+	folders := make([]folder, len(dirs))
+	for i, dir := range dirs {
+		folders[i] = folder{files: dir}
+	}
+	return loadFolders(folders)
+}
+
+func shipped() (folder, error) {
+	sub, err := fs.Sub(embedded, "packs")
+	if err != nil {
+		return folder{}, fmt.Errorf("open embedded packs: %w", err)
+	}
+	return folder{files: sub, name: "packs"}, nil
+}
+
+func userFolder(name string) (folder, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return folder{}, fmt.Errorf("open rules: wanted a folder of packs or one pack: %w", err)
+	}
+	if !info.IsDir() {
+		dir, file := filepath.Split(name)
+		return folder{files: os.DirFS(filepath.Clean(dir)), name: filepath.Clean(dir), only: []string{file}, user: true}, nil
+	}
+	return folder{files: os.DirFS(name), name: filepath.Clean(name), user: true}, nil
+}
+
+// names lists the folder's packs. A user's folder without any is a mistake.
+func (f folder) names() ([]string, error) {
+	if f.only != nil {
+		return f.only, nil
+	}
+	var out []string
+	for _, pattern := range []string{"*.yaml", "*.yml"} {
+		names, err := fs.Glob(f.files, pattern)
 		if err != nil {
 			return nil, fmt.Errorf("list packs: %w", err)
 		}
-		slices.Sort(names)
+		out = append(out, names...)
+	}
+	if len(out) == 0 && f.user {
+		return nil, fmt.Errorf("open rules: wanted *.yaml files in %s, found none", f.name)
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+func loadFolders(folders []folder) (*Set, error) {
+	var packs []*Pack
+	var problems []error
+	r := register{at: map[string]*Rule{}}
+	for _, f := range folders {
+		names, err := f.names()
+		if err != nil {
+			problems = append(problems, err)
+		}
+		own := map[string]*Rule{} // names taken in this folder
 		for _, name := range names {
-			data, err := fs.ReadFile(dir, name)
+			data, err := fs.ReadFile(f.files, name)
+			if err != nil {
+				problems = append(problems, fmt.Errorf("read pack: %w", err))
+				continue
+			}
+			p, err := parsePack(path.Join(f.name, name), data)
 			if err != nil {
 				problems = append(problems, err)
 				continue
 			}
-			p, err := parsePack(path.Base(name), data)
-			if err != nil {
+			p.user = f.user
+			if err := r.enter(p, own); err != nil {
 				problems = append(problems, err)
 				continue
 			}
@@ -65,11 +148,15 @@ func Load(dirs ...fs.FS) (*Set, error) {
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
 	}
-	return compileSet(packs), nil
+	r.drop()
+	s := compileSet(packs)
+	s.replaced = r.replaced
+	return s, nil
 }
 
+// parsePack reads one pack and reports all that is wrong with its form.
 func parsePack(file string, data []byte) (*Pack, error) {
-	p := &Pack{}
+	p := &Pack{file: file}
 	doc, err := conf.Parse(file, data)
 	if err != nil {
 		return nil, err
@@ -77,83 +164,17 @@ func parsePack(file string, data []byte) (*Pack, error) {
 	if err := doc.Decode(p); err != nil {
 		return nil, err
 	}
-	var problems conf.Problems
+	f := form{doc: doc, file: file}
+	f.pack(p)
 	for i := range p.Rules {
 		r := &p.Rules[i]
 		r.pack = p
-		problems = append(problems, r.prepare(doc, file, i)...)
+		f.rule(r, i)
 	}
-	if p.Pack == "" {
-		problems = append(problems, at(doc, file, "", "wanted pack: an id of lower-case letters, found none", "add pack: "+strings.TrimSuffix(file, ".yaml")))
-	}
-	if len(problems) > 0 {
-		return nil, problems
+	if len(f.problems) > 0 {
+		return nil, f.problems
 	}
 	return p, nil
-}
-
-// prepare compiles a rule and reports all that is wrong with it.
-func (r *Rule) prepare(doc *conf.Document, file string, i int) (problems conf.Problems) {
-	where := fmt.Sprintf("rules[%d]", i)
-	add := func(path, msg, hint string) { problems = append(problems, at(doc, file, where+path, msg, hint)) }
-	if r.ID == "" {
-		add("", "wanted an id, found none", "name what the text means, such as expired")
-	}
-	if r.Reason != "" && !r.Reason.Known() {
-		add(".reason", fmt.Sprintf("unknown reason %q", r.Reason), "did you mean "+nearestReason(r.Reason)+"?")
-	}
-	said := 0
-	for _, is := range []bool{r.Reason != "", r.Success, r.Benign, r.Change != nil} {
-		if is {
-			said++
-		}
-	}
-	if said != 1 {
-		add("", fmt.Sprintf("wanted exactly one of reason, success, benign and change, found %d", said), "say what the text means, once")
-	}
-	if len(r.Text) == 0 && len(r.Where) == 0 {
-		add("", "wanted text or where, found neither", "give the message as the library prints it")
-	}
-	if r.Change == nil && len(r.Examples) < 2 {
-		add("", fmt.Sprintf("wanted at least 2 examples, found %d", len(r.Examples)), "paste lines as they stand in a log")
-	}
-	if r.Change == nil && len(r.NearMisses) < 1 {
-		add("", "wanted at least 1 near miss, found none", "give the same words in another meaning")
-	}
-	for k, t := range r.Text {
-		tm, err := compile(t)
-		if err != nil {
-			add(fmt.Sprintf(".text[%d]", k), err.Error(), "use a longer fixed part of the message")
-			continue
-		}
-		r.templates = append(r.templates, tm)
-	}
-	for _, path := range slices.Sorted(maps.Keys(r.Where)) {
-		tm, err := compile(r.Where[path])
-		if err != nil {
-			add(".where", fmt.Sprintf("%s: %v", path, err), "")
-			continue
-		}
-		r.where = append(r.where, condition{path, tm})
-	}
-	return problems
-}
-
-// at makes a problem with its place in the file.
-func at(doc *conf.Document, file, path, msg, hint string) conf.Problem {
-	line, col := doc.At(path)
-	return conf.Problem{File: file, Line: line, Col: col, Path: path, Msg: msg, Hint: hint}
-}
-
-func nearestReason(r analyzer.Reason) string {
-	names := make([]string, 0, len(analyzer.Reasons()))
-	for _, k := range analyzer.Reasons() {
-		names = append(names, string(k))
-	}
-	if n := conf.Nearest(string(r), names); n != "" {
-		return n
-	}
-	return "one of the catalogue, such as bad_signature"
 }
 
 // TextEntry makes an entry of a bare message, as `classify --text` takes it.

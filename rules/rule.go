@@ -12,6 +12,9 @@ type Pack struct {
 	Language string `yaml:"language"` // go, node, python, java, …; platform for gateways
 	Source   string `yaml:"source"`   // repository and version range the texts were read in
 	Rules    []Rule `yaml:"rules"`
+
+	file string // as problems name it
+	user bool   // not one of ours
 }
 
 // Rule is one stanza of a pack. It matches when one of Text does and neither
@@ -47,6 +50,7 @@ type Rule struct {
 	Captures map[string]string `yaml:"captures"`
 
 	pack      *Pack
+	places    places
 	order     int
 	templates []*template
 	with, not []int32 // pattern ids
@@ -62,6 +66,12 @@ type ChangeRule struct {
 	Details map[string]string   `yaml:"details"`
 }
 
+// User reports whether the pack is a user's, not one that why401 ships.
+func (p *Pack) User() bool { return p.user }
+
+// File is where the pack was read from, as problems name it.
+func (p *Pack) File() string { return p.file }
+
 // Name is the rule's full name, pack/rule.
 func (r *Rule) Name() string { return r.pack.Pack + "/" + r.ID }
 
@@ -71,6 +81,36 @@ func (r *Rule) Library() string {
 		return r.pack.Library
 	}
 	return r.pack.Pack
+}
+
+// Pack is the pack that the rule stands in. It must not be changed.
+func (r *Rule) Pack() *Pack { return r.pack }
+
+// Place is where the rule is written, as file:line:col.
+func (r *Rule) Place() string { return r.places.rule.in(r.pack.file) }
+
+// Meaning says in one word what the rule's text means: its reason, success,
+// benign, or the kind of its change.
+func (r *Rule) Meaning() string {
+	switch {
+	case r.Change != nil:
+		return string(r.Change.Kind)
+	case r.Success:
+		return "success"
+	case r.Benign:
+		return "benign"
+	}
+	return string(r.Reason)
+}
+
+// Anchors are what the automaton looks for, one a text: the longest fixed part
+// of each template, folded.
+func (r *Rule) Anchors() []string {
+	out := make([]string, 0, len(r.templates))
+	for _, t := range r.templates {
+		out = append(out, t.anchor)
+	}
+	return out
 }
 
 // weak reports whether the rule yields to any other that says more.

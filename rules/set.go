@@ -16,6 +16,7 @@ type Set struct {
 	patterns []pattern // by pattern id
 	weight   []uint8   // by automaton state: what the screen adds up
 	byField  []*Rule   // rules without a text: tried on fields alone
+	replaced []Replaced
 }
 
 var _ analyzer.Classifier = (*Set)(nil)

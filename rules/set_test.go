@@ -1,9 +1,7 @@
 package rules
 
 import (
-	"strings"
 	"testing"
-	"testing/fstest"
 
 	"github.com/why401/why401/analyzer"
 )
@@ -78,32 +76,6 @@ func TestCaptures(t *testing.T) {
 	got := load(t).Classify(TextEntry("verify: unknown key id Key_2024-06"))
 	if got.Captures["kid"] != "Key_2024-06" {
 		t.Errorf("captured %q; want the kid with its case: %+v", got.Captures, got)
-	}
-}
-
-func TestBrokenPacks(t *testing.T) {
-	const head = "pack: p\nlibrary: l\nlanguage: go\nsource: s\nrules:\n"
-	const fine = "    examples: [\"jwt expired a\", \"jwt expired b\"]\n    near_misses: [\"nothing\"]\n"
-	for _, c := range []struct{ name, yaml, want string }{
-		{"unknown reason", head + "  - id: a\n    reason: expired_tokn\n    text: [\"jwt expired\"]\n" + fine, `p.yaml:7:13: rules[0].reason: unknown reason "expired_tokn" (did you mean expired_token?)`},
-		{"no meaning", head + "  - id: a\n    text: [\"jwt expired\"]\n" + fine, "wanted exactly one of reason, success, benign and change, found 0"},
-		{"two meanings", head + "  - id: a\n    reason: expired_token\n    success: true\n    text: [\"jwt expired\"]\n" + fine, "found 2"},
-		{"no text", head + "  - id: a\n    reason: expired_token\n" + fine, "wanted text or where, found neither"},
-		{"one example", head + "  - id: a\n    reason: expired_token\n    text: [\"jwt expired\"]\n    examples: [\"jwt expired\"]\n    near_misses: [\"x\"]\n", "wanted at least 2 examples, found 1"},
-		{"no near miss", head + "  - id: a\n    reason: expired_token\n    text: [\"jwt expired\"]\n    examples: [\"jwt expired\", \"jwt expired 2\"]\n", "wanted at least 1 near miss"},
-		{"short text", head + "  - id: a\n    reason: expired_token\n    text: [\"{*} ex\"]\n" + fine, "wanted a fixed part with at least 4 letters"},
-		{"unknown key", head + "  - id: a\n    raeson: expired_token\n    text: [\"jwt expired\"]\n" + fine, "p.yaml:7:5"},
-		{"no id", head + "  - reason: expired_token\n    text: [\"jwt expired\"]\n" + fine, "wanted an id, found none"},
-		{"no pack", "rules: []\n", "wanted pack"},
-		{"not yaml", "pack: [", "p.yaml:1"},
-		{"wrong type", head + "  - id: a\n    reason: expired_token\n    text: 12\n" + fine, "p.yaml:8"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			_, err := Load(fstest.MapFS{"p.yaml": {Data: []byte(c.yaml)}})
-			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "p.yaml:") {
-				t.Errorf("error %v; want file:line:col and %q", err, c.want)
-			}
-		})
 	}
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -19,12 +18,18 @@ import (
 type Config struct {
 	Source       source.Config         `yaml:"source"`
 	Store        store.Config          `yaml:"store"`
+	Rules        RulesConfig           `yaml:"rules"`
 	Environments analyzer.Environments `yaml:"environments"` // project id or namespace: environment
 	KeyDomains   []analyzer.KeyDomain  `yaml:"key_domains"`
 	Probes       probe.Config          `yaml:"probes"`
 	Diagnosis    DiagnosisConfig       `yaml:"diagnosis"`
 	Web          WebConfig             `yaml:"web"`
 	Log          LogConfig             `yaml:"log"`
+}
+
+// RulesConfig says where rules beside ours come from.
+type RulesConfig struct {
+	Dir string `yaml:"dir"` // folder of rule packs, or one pack, that extend or replace ours
 }
 
 // DiagnosisConfig says how often and on what a diagnosis is made.
@@ -95,18 +100,8 @@ func newCheckCmd(env *environment) *cobra.Command {
 	}
 	config.Flags().StringVarP(&file, "config", "c", "", "configuration file")
 	cmd.AddCommand(config, &cobra.Command{
-		Use: "rules", Short: "check the rule packs against their own examples", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			set, err := env.rules()
-			if err != nil {
-				return err
-			}
-			if err := set.Check(); err != nil {
-				return exitWith(exitConfig, errors.Join(errors.New("rules that miss an example or take a near miss:"), err))
-			}
-			fmt.Fprintf(env.stdout, "%d rules of %d packs ok\n", len(set.Rules()), len(set.Packs()))
-			return nil
-		},
+		Use: "rules [FILE|DIR…]", Short: "check rule packs, ours or the given ones, against their own examples",
+		RunE: func(_ *cobra.Command, args []string) error { return env.testRules(args) },
 	})
 	return cmd
 }

@@ -8,7 +8,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
+
+	"github.com/rs/zerolog"
 
 	"github.com/why401/why401/rules"
 )
@@ -70,15 +73,32 @@ func (env *environment) open(args []string) (io.ReadCloser, error) {
 
 // rules loads the embedded packs and, over them, those of --rules.
 func (env *environment) rules() (*rules.Set, error) {
-	var set *rules.Set
-	var err error
 	if env.rulesDir == "" {
-		set, err = rules.Embedded()
-	} else {
-		set, err = rules.EmbeddedWith(os.DirFS(env.rulesDir))
+		return env.rulesWith()
 	}
+	return env.rulesWith(env.rulesDir)
+}
+
+// rulesWith loads the embedded packs and, over them, those of the given
+// folders and files.
+func (env *environment) rulesWith(paths ...string) (*rules.Set, error) {
+	set, err := rules.EmbeddedWith(paths...)
 	if err != nil {
-		return nil, exitHint(exitConfig, fmt.Errorf("load rules:\n%w", err), "why401 check rules")
+		return nil, exitHint(exitConfig, fmt.Errorf("load rules:\n%w", err), "why401 rules test "+strings.Join(paths, " "))
+	}
+	return set, nil
+}
+
+// serveRules loads the packs for the daemon and says which rules of ours those
+// of dir replace.
+func (env *environment) serveRules(dir string, log zerolog.Logger) (*rules.Set, error) {
+	env.rulesDir = dir
+	set, err := env.rules()
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range set.Replaced() {
+		log.Info().Str("rule", r.Rule).Str("by", r.New).Str("of", r.Old).Msg("rule replaced")
 	}
 	return set, nil
 }

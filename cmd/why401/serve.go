@@ -28,7 +28,7 @@ func newServeCmd(env *environment) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			given := map[string]string{}
-			for flag, path := range map[string]string{"project": "source.pubsub.project", "subscription": "source.pubsub.subscription", "listen": "web.listen", "db": "store.path"} {
+			for flag, path := range map[string]string{"project": "source.pubsub.project", "subscription": "source.pubsub.subscription", "listen": "web.listen", "db": "store.path", "rules": "rules.dir"} {
 				if cmd.Flags().Changed(flag) {
 					given[path] = cmd.Flag(flag).Value.String()
 				}
@@ -56,7 +56,7 @@ const drain = 8 * time.Second
 // committed and acknowledged, and only then does the store close.
 func (env *environment) serve(ctx context.Context, cfg Config) (err error) {
 	log := env.logger(cfg.Log.Level)
-	set, err := env.rules()
+	set, err := env.serveRules(cfg.Rules.Dir, log)
 	if err != nil {
 		return err
 	}
