@@ -2,7 +2,7 @@ GO ?= go
 FUZZTIME ?= 10s
 CORPUS ?=
 
-.PHONY: help build test race demo torture lint fuzz bench deps accuracy
+.PHONY: help build test race demo torture lint fuzz bench deps mutation accuracy
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -39,6 +39,9 @@ bench: ## every benchmark once
 
 deps: ## install the real components that some tests use (Debian)
 	sh .ci/deps
+
+mutation: ## take every anchor from every rule and see that a test misses it
+	WHY401_MUTATION=all $(GO) test -timeout 20m -v -run '^TestMutation$$' ./rules
 
 accuracy: build ## score the rules against a labelled corpus in CORPUS
 	$(CORPUS)/score.py ./why401

@@ -84,18 +84,7 @@ func (s *Set) wins(r *Rule, text string) bool {
 
 // matchOf returns the match of r in text that captures most, or nil.
 func (s *Set) matchOf(r *Rule, text string) *match {
-	rd := s.readSample(text)
-	i := slices.IndexFunc(rd.matches, func(m match) bool { return m.rule == r })
-	if i < 0 {
-		return nil
-	}
-	best := rd.matches[i]
-	for _, m := range rd.matches[i:] {
-		if m.rule == r && len(m.captures) > len(best.captures) {
-			best = m
-		}
-	}
-	return &best
+	return most(slices.DeleteFunc(s.readSample(text).matches, func(m match) bool { return m.rule != r }))
 }
 
 // whyNot says what keeps r from matching text.

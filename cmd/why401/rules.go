@@ -187,10 +187,35 @@ func nearestRule(set *rules.Set, name string) string {
 }
 
 func newRulesTestCmd(env *environment) *cobra.Command {
-	return &cobra.Command{
+	anchors := false
+	cmd := &cobra.Command{
 		Use: "test [FILE|DIR…]", Short: "run the examples and near misses of our packs, or of the given ones beside ours",
-		RunE: func(_ *cobra.Command, args []string) error { return env.testRules(args) },
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := env.testRules(args); err != nil || !anchors {
+				return err
+			}
+			return env.testAnchors(args)
+		},
 	}
+	cmd.Flags().BoolVar(&anchors, "anchors", false, "take every anchor away, one at a time, and list those that no test misses")
+	return cmd
+}
+
+// testAnchors lists the anchors that no test holds.
+func (env *environment) testAnchors(paths []string) error {
+	set, err := env.rules()
+	if len(paths) > 0 {
+		set, err = env.rulesWith(paths...)
+	}
+	if err != nil {
+		return err
+	}
+	report := set.TestAnchors(func(r *rules.Rule) bool { return len(paths) == 0 || r.Pack().User() })
+	for _, u := range report.Untested {
+		fmt.Fprintf(env.stdout, "%s: %s: no test misses %s\n", u.Place, u.Rule.Name(), u.What)
+	}
+	fmt.Fprintf(env.stdout, "%d of %d rules are held by their tests in every anchor; %d of %d anchors are not missed\n", report.Sound, report.Rules, len(report.Untested), report.Anchors)
+	return nil
 }
 
 // testRules runs the examples of the given packs beside ours, or of all.
