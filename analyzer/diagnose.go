@@ -1,22 +1,22 @@
 package analyzer
 
 import (
-	"fmt"
-	"math"
+	"cmp"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/zeebo/xxh3"
 )
 
-// DiagnosisConfig says when failures are worth an incident.
+// DiagnosisConfig says when failures are worth an incident, and what is known
+// beside the logs.
 type DiagnosisConfig struct {
-	MinCount   int64         // failures of one reason before anything opens; 0 means 5
+	MinCount   int64         // failures of one family before anything opens; 0 means 5
 	MinShare   float64       // refused share (lower bound of its 95 % interval) where a denominator exists; 0 means 0.01
 	Quiet      time.Duration // an incident without failures for so long is resolved; 0 means 15 minutes
 	Near       time.Duration // how far a change may lie before the onset it is weighed for; 0 means 15 minutes
 	KeyDomains []KeyDomain
+	// Probes are the latest results, one for each probe, target and service.
+	Probes []ProbeResult
 }
 
 func (c DiagnosisConfig) defaults() DiagnosisConfig {
@@ -37,59 +37,42 @@ func (c DiagnosisConfig) defaults() DiagnosisConfig {
 
 // domain names the key domain of a service: as configured, else one for each
 // environment.
-func (c DiagnosisConfig) domain(s Service) string {
+func (c DiagnosisConfig) domain(s Service) (string, *KeyDomain) {
 	for i := range c.KeyDomains {
 		if c.KeyDomains[i].Has(s) {
-			return c.KeyDomains[i].Name
+			return c.KeyDomains[i].Name, &c.KeyDomains[i]
 		}
 	}
-	return s.Environment
+	return s.Environment, nil
 }
 
-// symptom is one reason at one service that stands out of its baseline.
-type symptom struct {
-	service  Service
-	reason   Reason
-	count    int64
-	from, to int64 // minutes
-	share    float64
-	baseline float64
-	quiet    bool // failures ended before the watermark
+// finding of the diagnosis: what one complaint, or one probe result, comes
+// down to.
+type conclusion struct {
+	cause      *CauseInfo
+	verdict    Verdict
+	complaints []*complaint
+	results    []*ProbeResult // that speak for the cause
+	proof      []*fact        // the facts that made it probable
+	candidates []Cause
+	refuted    []string
 }
 
-// Diagnose names what the logs alone support. Without a probe no verdict goes
-// beyond probable; a reason by itself gives candidates, never a cause.
+// Diagnose puts findings, populations, changes and probe results of each key
+// domain side by side and names the cause, or says what is missing. It is a
+// function of what is known: the same knowledge gives the same incidents.
 func (l *Ledger) Diagnose(cfg DiagnosisConfig) []Incident {
 	cfg = cfg.defaults()
-	type group struct {
-		domain string
-		env    string
-		sense  *sense
-	}
-	groups := map[group][]symptom{}
-	var order []group
-	for _, s := range l.window.Services() {
-		for _, y := range l.symptoms(cfg, s) {
-			sn := senseOf(y.reason)
-			if sn == nil {
-				continue
-			}
-			g := group{cfg.domain(s), s.Environment, sn}
-			if groups[g] == nil {
-				order = append(order, g)
-			}
-			groups[g] = append(groups[g], y)
-		}
-	}
 	out := []Incident{}
-	for _, g := range order {
-		out = append(out, l.incident(cfg, g.domain, g.env, g.sense, groups[g]))
+	for _, sc := range l.scenes(cfg) {
+		for _, s := range sc.services {
+			sc.complaints = append(sc.complaints, sc.complaintsOf(s)...)
+		}
+		slices.SortFunc(sc.complaints, compareComplaint)
+		out = append(out, sc.incidents()...)
 	}
 	slices.SortStableFunc(out, func(a, b Incident) int {
-		if d := severityRank(b.Severity) - severityRank(a.Severity); d != 0 {
-			return d
-		}
-		return strings.Compare(a.ID, b.ID)
+		return cmp.Or(severityRank(b.Severity)-severityRank(a.Severity), strings.Compare(a.ID, b.ID))
 	})
 	return out
 }
@@ -98,120 +81,252 @@ func severityRank(l Level) int {
 	return slices.Index([]Level{LevelInfo, LevelWarning, LevelError, LevelCritical}, l)
 }
 
-// symptoms finds the reasons of a service that are frequent enough, both as a
-// count and as a share of its requests.
-func (l *Ledger) symptoms(cfg DiagnosisConfig, s Service) []symptom {
-	sr := l.window.services[s]
-	whole := l.window.Service(s, sr.first, sr.last+1)
-	var out []symptom
-	for _, r := range Reasons() {
-		n := whole.Reasons[r]
-		if n < cfg.MinCount {
-			if n == 0 || r.Refusal() {
-				continue
-			}
+// incidents concludes for every complaint and every telling probe result,
+// puts equal causes together and lets consequences follow their cause.
+func (sc *scene) incidents() []Incident {
+	var all []*conclusion
+	used := map[*ProbeResult]bool{}
+	for _, c := range sc.complaints {
+		k := sc.conclude(c)
+		for _, r := range k.results {
+			used[r] = true
 		}
-		from, to := l.window.stretch(s, r)
-		during := l.window.Service(s, from, to+1)
-		share := 0.0
-		if all := during.Accepted + during.Refused; all > 0 {
-			share = float64(during.Reasons[r]) / float64(all)
-			if r.Refusal() && wilsonLow(during.Reasons[r], all) < cfg.MinShare {
-				continue
-			}
+		all = append(all, k)
+	}
+	for _, r := range sc.results {
+		if r.tells() && !used[r] && !sc.refuted(r.Cause, r.Service, r.At) {
+			info := r.Cause.Info()
+			all = append(all, &conclusion{cause: &info, verdict: Confirmed, results: []*ProbeResult{r}})
 		}
-		before := l.window.Service(s, from-60, from)
-		y := symptom{service: s, reason: r, count: n, from: from, to: to, share: share}
-		if all := before.Accepted + before.Refused; all > 0 {
-			y.baseline = float64(before.Reasons[r]) / float64(all)
-		}
-		y.quiet = time.Unix((to+1)*60, 0).Add(cfg.Quiet).Before(l.watermark)
-		out = append(out, y)
+	}
+	all = merge(all)
+	affected := sc.follow(&all)
+	out := make([]Incident, 0, len(all))
+	for _, k := range all {
+		out = append(out, sc.incident(k, affected[k]))
 	}
 	return out
 }
 
-// stretch returns the first and last minute in which a service failed with r.
-func (w *Window) stretch(s Service, r Reason) (from, to int64) {
-	sr := w.services[s]
-	from, to = math.MaxInt64, math.MinInt64
-	for m, t := range sr.minutes {
-		hit := r == Unspecified && t.request > 0
-		for _, x := range t.reasons {
-			hit = hit || x.reason == r && x.finding+x.stackEnd+x.joined+x.notice > 0
-		}
-		if hit {
-			from, to = min(from, m), max(to, m)
-		}
-	}
-	return from, to
+// tells reports whether a result shows a cause by itself. Unknown never does.
+func (r *ProbeResult) tells() bool {
+	return r.Cause != "" && (r.Status == StatusFail || r.Status == StatusWarn)
 }
 
-// wilsonLow is the lower bound of the 95 % Wilson score interval of k in n.
-func wilsonLow(k, n int64) float64 {
-	const z = 1.96
-	p, f := float64(k)/float64(n), float64(n)
-	d := 1 + z*z/f
-	return (p + z*z/(2*f) - z*math.Sqrt(p*(1-p)/f+z*z/(4*f*f))) / d
+// about reports whether a result is of a service or of its whole domain.
+func (r *ProbeResult) about(s Service) bool {
+	return r.Service.Name == "" || r.Service.Name == s.Name && (r.Service.Environment == "" || r.Service.Environment == s.Environment)
 }
 
-// incident puts the symptoms of one key domain into words, and looks for
-// signals beside them.
-func (l *Ledger) incident(cfg DiagnosisConfig, domain, env string, sn *sense, ys []symptom) Incident {
-	in := Incident{
-		KeyDomain: domain, Environment: env, Verdict: Ambiguous, Cause: sn.unknown, Candidates: slices.Clone(sn.candidates),
-		NextProbe: sn.next, Severity: sn.level, Do: slices.Clone(sn.do), For: []string{}, Against: []string{}, Services: []string{},
-	}
-	from, to := ys[0].from, ys[0].to
-	quiet := true
-	for _, y := range ys {
-		in.Count += y.count
-		from, to = min(from, y.from), max(to, y.to)
-		quiet = quiet && y.quiet
-		if !slices.Contains(in.Services, y.service.Name) {
-			in.Services = append(in.Services, y.service.Name)
+// refuted reports whether the latest result that speaks of the cause at s
+// rules it out.
+func (sc *scene) refuted(cause Cause, s Service, since time.Time) bool {
+	for i := len(sc.results) - 1; i >= 0; i-- {
+		r := sc.results[i]
+		if !r.about(s) || r.Status == StatusUnknown || r.At.Before(since) {
+			continue
 		}
-		in.Rate, in.Baseline = max(in.Rate, y.share), max(in.Baseline, y.baseline)
-		in.For = append(in.For, fmt.Sprintf("%s: %d × %s since %s (%.1f %% of its decisions)", y.service.Name, y.count, y.reason, clock(y.from), 100*y.share))
-		in.Exemplars = append(in.Exemplars, l.Exemplars(y.service, y.reason)...)
+		if r.tells() && r.Cause == cause {
+			return false
+		}
+		if slices.Contains(r.Refutes, cause) {
+			return true
+		}
 	}
-	in.Opened, in.LastSeen = time.Unix(from*60, 0).UTC(), time.Unix(to*60+59, 0).UTC()
-	if quiet {
-		at := in.LastSeen
-		in.Resolved = &at
-	}
-	l.weigh(cfg, &in, sn, ys)
-	slices.Sort(in.Services)
-	in.Exemplars = in.Exemplars[:min(len(in.Exemplars), 5)]
-	in.ID = fmt.Sprintf("%012x", xxh3.HashString(string(sn.unknown)+"\x00"+domain+"\x00"+env)>>16)
-	in.Summary = in.summary(sn)
-	return in
+	return false
 }
 
-func clock(m int64) string { return time.Unix(m*60, 0).UTC().Format("2006-01-02 15:04") }
-
-// plural makes a sense's verb agree with several services.
-var plural = strings.NewReplacer("refuses tokens", "refuse tokens", "refuses expired", "refuse expired", "refuses the", "refuse the", "refuses requests", "refuse requests",
-	"has no", "have no", "holds a", "hold a", "is shielded", "are shielded", "writes usable", "write usable")
-
-// summary is one sentence that a tired person understands.
-func (in *Incident) summary(sn *sense) string {
-	who := strings.Join(in.Services[:min(len(in.Services), 4)], ", ")
-	if n := len(in.Services) - 4; n > 0 {
-		who += fmt.Sprintf(" and %d more", n)
+// conclude weighs every cause that may print the complaint's reasons.
+func (sc *scene) conclude(c *complaint) *conclusion {
+	k := &conclusion{verdict: Ambiguous, complaints: []*complaint{c}}
+	type rated struct {
+		cause  *CauseInfo
+		points int
 	}
-	says := sn.says
-	if len(in.Services) > 1 {
-		says = plural.Replace(says)
-	}
-	s := fmt.Sprintf("%s %s", who, says)
-	switch in.Verdict {
-	case Probable:
-		return s + "; probable cause: " + string(in.Cause)
-	case Ambiguous:
-		if len(in.Candidates) > 1 {
-			return s + "; the logs alone cannot tell which of " + fmt.Sprint(len(in.Candidates)) + " causes it is"
+	var open []rated
+	for i := range causes {
+		info := &causes[i]
+		if !info.about(c.family) {
+			continue
 		}
+		proof := sc.proof(info, c)
+		if sc.refuted(info.ID, c.service, c.onset()) {
+			k.refuted = append(k.refuted, "a probe rules out "+string(info.ID))
+			continue
+		}
+		against := c.first(info.against)
+		verdict, facts := c.verdict(info, proof, against)
+		if better(verdict, info, k) {
+			k.cause, k.verdict, k.results, k.proof = info, verdict, proof, facts
+		}
+		if against == nil || verdict == Confirmed {
+			open = append(open, rated{info, c.points(info)})
+		}
+	}
+	slices.SortStableFunc(open, func(a, b rated) int { return b.points - a.points })
+	for _, r := range open {
+		k.candidates = append(k.candidates, r.cause.ID)
+	}
+	if k.verdict == Ambiguous {
+		info := c.family.unknown.Info()
+		info.Level = c.family.level
+		k.cause = &info
+	} else {
+		k.candidates = front(k.candidates, k.cause.ID)
+	}
+	return k
+}
+
+// better reports whether a verdict for info outdoes what k holds; of equals,
+// the one that comes first in the catalogue stays.
+func better(v Verdict, info *CauseInfo, k *conclusion) bool {
+	rank := map[Verdict]int{Ambiguous: 0, Probable: 1, Confirmed: 2}
+	return rank[v] > rank[k.verdict]
+}
+
+// proof are the probe results that only the cause predicts, seen while the
+// complaint stood or since.
+func (sc *scene) proof(info *CauseInfo, c *complaint) []*ProbeResult {
+	var out []*ProbeResult
+	for _, r := range sc.results {
+		if r.tells() && r.Cause == info.ID && r.about(c.service) && !r.At.Before(c.onset().Add(-sc.cfg.Quiet)) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// first is the first of the facts that holds, or nil.
+func (c *complaint) first(facts []*fact) *fact {
+	for _, f := range facts {
+		if c.holds(f) {
+			return f
+		}
+	}
+	return nil
+}
+
+// verdict is decided by what evidence is present, never by wording.
+func (c *complaint) verdict(info *CauseInfo, proof []*ProbeResult, against *fact) (Verdict, []*fact) {
+	if len(proof) > 0 || info.observed {
+		return Confirmed, nil
+	}
+	if against != nil {
+		return Ambiguous, nil
+	}
+	for _, alternative := range info.needs {
+		if !slices.ContainsFunc(alternative, func(f *fact) bool { return !c.holds(f) }) {
+			return Probable, alternative
+		}
+	}
+	return Ambiguous, nil
+}
+
+// points orders candidates: what supports a cause, and what of an alternative
+// holds already.
+func (c *complaint) points(info *CauseInfo) int {
+	n, best := 0, 0
+	for _, f := range info.supports {
+		if c.holds(f) {
+			n++
+		}
+	}
+	for _, alternative := range info.needs {
+		k := 0
+		for _, f := range alternative {
+			if c.holds(f) {
+				k++
+			}
+		}
+		best = max(best, k)
+	}
+	return n + best
+}
+
+// merge puts conclusions of one cause together: one incident for each cause
+// in a key domain. An undecided one keeps to its family.
+func merge(all []*conclusion) []*conclusion {
+	var out []*conclusion
+	for _, k := range all {
+		i := slices.IndexFunc(out, func(o *conclusion) bool { return o.fits(k) })
+		if i < 0 {
+			out = append(out, k)
+			continue
+		}
+		o := out[i]
+		o.complaints = append(o.complaints, k.complaints...)
+		for _, r := range k.results {
+			if !slices.Contains(o.results, r) {
+				o.results = append(o.results, r)
+			}
+		}
+		if o.verdict == Probable && k.verdict == Confirmed {
+			o.verdict, o.proof = Confirmed, nil
+		}
+		o.refuted = append(o.refuted, k.refuted...)
+	}
+	return out
+}
+
+func (k *conclusion) fits(o *conclusion) bool {
+	if k.cause.ID != o.cause.ID || (k.verdict == Ambiguous) != (o.verdict == Ambiguous) {
+		return false
+	}
+	if len(k.complaints) == 0 || len(o.complaints) == 0 {
+		return true // a silent fault belongs to the one that users met
+	}
+	return k.verdict != Ambiguous || k.complaints[0].family == o.complaints[0].family
+}
+
+// follow takes out the conclusions that another one explains, and returns the
+// services that they add to it.
+func (sc *scene) follow(all *[]*conclusion) map[*conclusion][]string {
+	affected := map[*conclusion][]string{}
+	var stay []*conclusion
+	for _, k := range *all {
+		by := k.explainedBy(*all)
+		if by == nil {
+			stay = append(stay, k)
+			continue
+		}
+		for _, c := range k.complaints {
+			affected[by] = append(affected[by], c.service.Name)
+		}
+	}
+	*all = stay
+	return affected
+}
+
+// explainedBy finds a surer conclusion of which k is a consequence: its cause
+// is listed there, and it began no earlier.
+func (k *conclusion) explainedBy(all []*conclusion) *conclusion {
+	if k.verdict == Confirmed || len(k.complaints) == 0 {
+		return nil
+	}
+	for _, o := range all {
+		if o == k || o.verdict == Ambiguous || len(o.complaints) == 0 || !slices.Contains(o.cause.Explains, k.cause.ID) || slices.Contains(k.cause.Explains, o.cause.ID) {
+			continue
+		}
+		a, b := o.span(), k.span()
+		if b.from >= a.from-1 && b.from <= a.to+1 {
+			return o
+		}
+	}
+	return nil
+}
+
+type minutes struct{ from, to int64 }
+
+func (k *conclusion) span() minutes {
+	s := minutes{k.complaints[0].from, k.complaints[0].to}
+	for _, c := range k.complaints {
+		s.from, s.to = min(s.from, c.from), max(s.to, c.to)
 	}
 	return s
+}
+
+// front moves the named causes to the head of the list.
+func front(list []Cause, first ...Cause) []Cause {
+	rest := slices.DeleteFunc(slices.Clone(list), func(c Cause) bool { return slices.Contains(first, c) })
+	return append(slices.Clone(first), rest...)
 }

@@ -18,6 +18,10 @@ type series struct {
 	minutes map[int64]*tally
 	first   int64
 	last    int64
+	// What the service ever told, so that the healthy ones cost a diagnosis
+	// nothing.
+	reasons map[Reason]bool
+	success bool
 }
 
 // tally is one minute of one service.
@@ -40,7 +44,7 @@ func NewWindow() *Window { return &Window{services: map[Service]*series{}} }
 func (w *Window) Add(c Cell, n int64) {
 	s := w.services[c.Service]
 	if s == nil {
-		s = &series{minutes: map[int64]*tally{}, first: c.Minute, last: c.Minute}
+		s = &series{minutes: map[int64]*tally{}, first: c.Minute, last: c.Minute, reasons: map[Reason]bool{}}
 		w.services[c.Service] = s
 	}
 	s.first, s.last = min(s.first, c.Minute), max(s.last, c.Minute)
@@ -56,11 +60,14 @@ func (w *Window) Add(c Cell, n int64) {
 		t.accepted += n
 	case KindSuccess:
 		t.success += n
+		s.success = true
 	case KindStack:
 		t.stack += n
 	case KindRequest:
 		t.request += n
+		s.reasons[Unspecified] = true
 	default:
+		s.reasons[c.Reason] = true
 		r := t.reason(c.Reason)
 		switch c.Kind {
 		case KindFinding:

@@ -1,0 +1,185 @@
+package analyzer
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// complaint is one family of reasons at one service, in its latest episode:
+// the failures that follow one another without a pause of DiagnosisConfig.Quiet.
+type complaint struct {
+	scene    *scene
+	service  Service
+	family   *family
+	reasons  map[Reason]int64
+	count    int64
+	from, to int64 // minutes, both included
+	series   []int64
+	rates    Rates // of the episode
+	share    float64
+	baseline float64 // the same share in the hour before
+	quiet    bool    // it ended
+	told     map[*fact]told
+}
+
+// complaints finds what stands out of its baseline at a service, both as a
+// count and as a share of its decisions.
+func (sc *scene) complaintsOf(s Service) []*complaint {
+	sr := sc.ledger.window.services[s]
+	if sr == nil || len(sr.reasons) == 0 {
+		return nil
+	}
+	var out []*complaint
+	for i := range families {
+		f := &families[i]
+		if !slices.ContainsFunc(f.reasons, func(r Reason) bool { return sr.reasons[r] }) {
+			continue
+		}
+		if c := sc.complaint(s, sr, f); c != nil {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func (sc *scene) complaint(s Service, sr *series, f *family) *complaint {
+	w := sc.ledger.window
+	pause := max(1, int64(sc.cfg.Quiet/time.Minute))
+	from, to := sr.episode(f, pause)
+	if to < from {
+		return nil
+	}
+	c := &complaint{scene: sc, service: s, family: f, from: from, to: to, told: map[*fact]told{}, reasons: map[Reason]int64{}, rates: w.Service(s, from, to+1)}
+	always := false // a secret that cannot be loaded refuses no request and matters all the same
+	for _, r := range f.reasons {
+		if n := c.rates.Reasons[r]; n > 0 {
+			c.reasons[r], c.count = n, c.count+n
+			always = always || !r.Refusal()
+		}
+	}
+	if c.count == 0 || c.count < sc.cfg.MinCount && !always {
+		return nil
+	}
+	if all := c.rates.Accepted + c.rates.Refused; all > 0 {
+		c.share = min(1, float64(c.count)/float64(all))
+		if !always && wilsonLow(min(c.count, all), all) < sc.cfg.MinShare {
+			return nil
+		}
+	}
+	before := w.Service(s, from-60, from)
+	if all := before.Accepted + before.Refused; all > 0 {
+		n := int64(0)
+		for _, r := range f.reasons {
+			n += before.Reasons[r]
+		}
+		c.baseline = float64(n) / float64(all)
+	}
+	c.quiet = time.Unix((to+1)*60, 0).Add(sc.cfg.Quiet).Before(sc.now)
+	for m := from; m <= to; m++ {
+		c.series = append(c.series, sr.failures(m, f))
+	}
+	return c
+}
+
+// episode returns the first and last minute of the latest run of failures
+// whose pauses are shorter than pause minutes; to < from when there is none.
+func (sr *series) episode(f *family, pause int64) (from, to int64) {
+	var hit []int64
+	for m, t := range sr.minutes {
+		if t.failures(f) > 0 {
+			hit = append(hit, m)
+		}
+	}
+	if len(hit) == 0 {
+		return 0, -1
+	}
+	slices.Sort(hit)
+	from, to = hit[len(hit)-1], hit[len(hit)-1]
+	for i := len(hit) - 2; i >= 0 && from-hit[i] <= pause; i-- {
+		from = hit[i]
+	}
+	return from, to
+}
+
+func (sr *series) failures(m int64, f *family) int64 {
+	if t := sr.minutes[m]; t != nil {
+		return t.failures(f)
+	}
+	return 0
+}
+
+// failures are a minute's entries of a family, before lines and requests are
+// paired.
+func (t *tally) failures(f *family) int64 {
+	n := int64(0)
+	for _, x := range t.reasons {
+		if slices.Contains(f.reasons, x.reason) {
+			n += x.finding + x.stackEnd + x.joined + x.notice
+		}
+	}
+	if slices.Contains(f.reasons, Unspecified) {
+		n += t.request
+	}
+	return n
+}
+
+// onset is when the episode began, known to the minute.
+func (c *complaint) onset() time.Time { return time.Unix(c.from*60, 0).UTC() }
+
+// end is the last second of its last minute.
+func (c *complaint) end() time.Time { return time.Unix(c.to*60+59, 0).UTC() }
+
+// population sums up a dimension over the episode's hours. The first and last
+// hour may reach beyond the episode.
+func (c *complaint) population(d Dimension) map[string]int64 {
+	out := map[string]int64{}
+	for _, r := range c.family.reasons {
+		for v, n := range c.scene.ledger.Population(c.service, r, d, c.from/60, c.to/60+1) {
+			out[v] += n
+		}
+	}
+	return out
+}
+
+// accepted sums up a dimension over the accepted requests of the same hours.
+func (c *complaint) accepted(d Dimension) map[string]int64 {
+	return c.scene.ledger.Population(c.service, "", d, c.from/60, c.to/60+1)
+}
+
+// top is the most frequent value of a population and its share; of several,
+// the first in order of text.
+func top(p map[string]int64) (value string, share float64, sum int64) {
+	best := int64(0)
+	for v, n := range p {
+		sum += n
+		if n > best || n == best && v < value {
+			value, best = v, n
+		}
+	}
+	if sum > 0 {
+		share = float64(best) / float64(sum)
+	}
+	return value, share, sum
+}
+
+// overlaps reports whether two complaints stood at the same time.
+func (c *complaint) overlaps(o *complaint) bool { return c.from <= o.to+1 && o.from <= c.to+1 }
+
+// wilsonLow is the lower bound of the 95 % Wilson score interval of k in n.
+func wilsonLow(k, n int64) float64 {
+	const z = 1.96
+	p, f := float64(k)/float64(n), float64(n)
+	d := 1 + z*z/f
+	return (p + z*z/(2*f) - z*math.Sqrt(max(0, p*(1-p)/f+z*z/(4*f*f)))) / d
+}
+
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") }
+
+func percent(x float64) string { return strconv.FormatFloat(100*x, 'f', 1, 64) + " %" }
+
+func compareComplaint(a, b *complaint) int {
+	return cmp.Or(compareService(a.service, b.service), cmp.Compare(a.family.name, b.family.name))
+}

@@ -1,0 +1,267 @@
+package analyzer
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+var factEveryone = &fact{"everyone", signalPopulation, func(c *complaint) (answer, string) {
+	if c.rates.Accepted+c.rates.Refused == 0 {
+		return unknown, ""
+	}
+	return truth(c.share >= 0.9), percent(c.share) + " of its decisions fail so"
+}}
+
+var factSome = &fact{"some", signalPopulation, func(c *complaint) (answer, string) {
+	if c.rates.Accepted+c.rates.Refused == 0 {
+		return unknown, ""
+	}
+	return truth(c.share < 0.5), "most of its requests are let through"
+}}
+
+// sound are the other verifiers of the scene that let requests through while
+// the complaint stood, and have no complaint of its family.
+func (c *complaint) sound() []string {
+	var out []string
+	verifiers := c.scene.verifiers()
+	for _, s := range verifiers {
+		if s == c.service || c.scene.complains(s, c) {
+			continue
+		}
+		if r := c.scene.ledger.window.Service(s, c.from, c.to+1); r.Accepted > 0 {
+			out = append(out, s.Name)
+		}
+	}
+	return out
+}
+
+// complains reports whether s has a complaint of c's family at the same time.
+func (sc *scene) complains(s Service, c *complaint) bool {
+	return slices.ContainsFunc(sc.complaints, func(o *complaint) bool { return o.service == s && o.family == c.family && o.overlaps(c) })
+}
+
+var factPeersSound = &fact{"peers_sound", signalPopulation, func(c *complaint) (answer, string) {
+	sound := c.sound()
+	if len(sound) == 0 {
+		return no, ""
+	}
+	return yes, "other services that verify tokens of the same key domain accept them over the same time: " + list(sound)
+}}
+
+var factNoPeerSound = negate(factPeersSound, "no_peer_sound", "no other verifier of the key domain was seen to accept tokens meanwhile")
+
+// fellows are the other services with the same complaint, begun within five
+// minutes.
+func (c *complaint) fellows() []string {
+	var out []string
+	for _, o := range c.scene.complaints {
+		if o != c && o.family == c.family && o.overlaps(c) && abs(o.from-c.from) <= 5 {
+			out = append(out, o.service.Name)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func abs(x int64) int64 { return max(x, -x) }
+
+var factSeveral = &fact{"several_services", signalPopulation, func(c *complaint) (answer, string) {
+	f := c.fellows()
+	if len(f) == 0 {
+		return no, ""
+	}
+	return yes, "it began at the same time at " + list(f)
+}}
+
+var factAlone = negate(factSeveral, "one_service", "no other service complains of it")
+
+var factMany = &fact{"many_services", signalPopulation, func(c *complaint) (answer, string) {
+	f := c.fellows()
+	return truth(len(f) >= 2), fmt.Sprintf("it began at the same time at %d services", len(f)+1)
+}}
+
+// Instances: which of them fail, and which do not.
+
+var factSomeInstances = &fact{"some_instances", signalPopulation, func(c *complaint) (answer, string) {
+	failing, fine := c.population(DimInstance), c.accepted(DimInstance)
+	if len(failing) == 0 || len(fine) == 0 {
+		return unknown, ""
+	}
+	sound, ill := 0, 0
+	for name, n := range fine {
+		if failing[name]*20 < n && n >= 3 {
+			sound++
+		}
+	}
+	for name, n := range failing {
+		if n >= 3 && float64(n)/float64(n+fine[name]) >= 0.5 {
+			ill++
+		}
+	}
+	if sound == 0 || ill == 0 {
+		return no, ""
+	}
+	return yes, fmt.Sprintf("%d of its instances fail and %d do not", ill, sound)
+}}
+
+// Clients are hashes.
+
+const (
+	oneClientShare = 0.9 // of the failures come from one client
+	fewFailures    = 8   // below this a population says nothing
+)
+
+var factOneClient = &fact{"one_client", signalPopulation, func(c *complaint) (answer, string) {
+	who := c.population(DimClient)
+	name, share, sum := top(who)
+	if sum < fewFailures || 2*sum < c.count {
+		return unknown, ""
+	}
+	others := int64(0)
+	for v, n := range c.accepted(DimClient) {
+		if v != name {
+			others += n
+		}
+	}
+	if share < oneClientShare || others == 0 {
+		return no, ""
+	}
+	return yes, fmt.Sprintf("%s of the failures come from one client, while others are let through", percent(share))
+}}
+
+var factManyClients = &fact{"many_clients", signalPopulation, func(c *complaint) (answer, string) {
+	who := c.population(DimClient)
+	_, share, sum := top(who)
+	if sum < fewFailures || 2*sum < c.count {
+		return unknown, ""
+	}
+	return truth(len(who) >= 5 && share < 0.5), fmt.Sprintf("at least %d clients are affected", len(who))
+}}
+
+// known counts the failing clients that were let through as well.
+func (c *complaint) known() (known, all int) {
+	fine := c.accepted(DimClient)
+	for v := range c.population(DimClient) {
+		all++
+		if fine[v] > 0 {
+			known++
+		}
+	}
+	return known, all
+}
+
+var factStrangers = &fact{"strangers", signalPopulation, func(c *complaint) (answer, string) {
+	known, all := c.known()
+	before := c.scene.ledger.Population(c.service, "", DimClient, c.from/60-1, c.to/60+1)
+	for v := range c.population(DimClient) {
+		if before[v] > 0 {
+			known++
+		}
+	}
+	if all == 0 || len(before) == 0 {
+		return unknown, ""
+	}
+	return truth(known*10 < all), fmt.Sprintf("of %d failing clients hardly one was ever let through", all)
+}}
+
+var factRegulars = negate(factStrangers, "regular_clients", "the failing clients are ones that were let through before")
+
+var factClientsRecover = &fact{"clients_recover", signalPopulation, func(c *complaint) (answer, string) {
+	known, all := c.known()
+	if all == 0 || len(c.accepted(DimClient)) == 0 {
+		return unknown, ""
+	}
+	return truth(known*2 >= all), fmt.Sprintf("%d of %d failing clients were let through in the same hour", known, all)
+}}
+
+// Values that tokens carry.
+
+func oneValue(d Dimension, name, what string) *fact {
+	return &fact{name, signalPopulation, func(c *complaint) (answer, string) {
+		v, share, sum := top(c.population(d))
+		if sum < c.count/2 || sum == 0 {
+			return unknown, ""
+		}
+		return truth(share >= 0.9), fmt.Sprintf("%s of the failures carry %s %s", percent(share), what, v)
+	}}
+}
+
+var (
+	factOneKid      = oneValue(DimKeyID, "one_kid", "kid")
+	factOneIssuer   = oneValue(DimIssuer, "one_issuer", "issuer")
+	factOneAudience = oneValue(DimAudience, "one_audience", "audience")
+	factOneAlg      = oneValue(DimAlg, "one_alg", "alg")
+)
+
+var factManyKids = &fact{"many_kids", signalPopulation, func(c *complaint) (answer, string) {
+	kids := c.population(DimKeyID)
+	_, share, sum := top(kids)
+	if sum < fewFailures {
+		return unknown, ""
+	}
+	return truth(len(kids) >= 5 && share < 0.5), fmt.Sprintf("the tokens name at least %d different keys", len(kids))
+}}
+
+var factAlgNone = &fact{"alg_none", signalPopulation, func(c *complaint) (answer, string) {
+	algs := c.population(DimAlg)
+	if len(algs) == 0 {
+		return unknown, ""
+	}
+	for a := range algs {
+		if strings.EqualFold(a, "none") {
+			return yes, "tokens with alg none are among them"
+		}
+	}
+	return no, ""
+}}
+
+var factGate = &fact{"platform_gate", signalPopulation, func(c *complaint) (answer, string) {
+	rules := slices.Sorted(maps.Keys(c.population(DimRule)))
+	if len(rules) == 0 {
+		return unknown, ""
+	}
+	return yes, "the texts are the platform's own: " + list(rules)
+}}
+
+// factSilentApp: the service itself says nothing of tokens while the platform
+// refuses in its name.
+var factSilentApp = &fact{"application_silent", signalTime, func(c *complaint) (answer, string) {
+	for r, n := range c.rates.Reasons {
+		if r != Unspecified && n > 0 && !slices.Contains(c.family.reasons, r) {
+			return no, ""
+		}
+	}
+	return yes, "the service itself logged no failed verification meanwhile"
+}}
+
+var factSignersFail = &fact{"issuer_fails", signalPopulation, func(c *complaint) (answer, string) {
+	if c.scene.domain == nil {
+		return unknown, ""
+	}
+	for _, m := range c.scene.domain.Services {
+		if !m.Signs {
+			continue
+		}
+		r := c.scene.ledger.window.Service(Service{m.Name, c.service.Environment}, c.from, c.to+1)
+		if r.Accepted == 0 && r.Seen == 0 {
+			return yes, m.Name + ", which signs tokens, was silent meanwhile"
+		}
+	}
+	return no, ""
+}}
+
+func list(names []string) string {
+	s := strings.Join(names[:min(len(names), 5)], ", ")
+	if n := len(names) - 5; n > 0 {
+		s += fmt.Sprintf(" and %d more", n)
+	}
+	return s
+}
+
+// stamp of a change, for a list of coincidences.
+func (c *Change) told() string {
+	return fmt.Sprintf("%s of %s at %s", c.Kind, c.Target, c.At.UTC().Format(time.TimeOnly))
+}

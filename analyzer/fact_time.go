@@ -1,0 +1,81 @@
+package analyzer
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+var factSudden = &fact{"sudden", signalTime, func(c *complaint) (answer, string) {
+	if len(c.series) < 3 || c.baseline > 0.5*c.share {
+		return unknown, ""
+	}
+	s := slices.Clone(c.series)
+	slices.Sort(s)
+	level := s[len(s)/2]
+	if max(c.series[0], c.series[1], c.series[2])*2 < level {
+		return no, ""
+	}
+	return yes, "it began from one minute to the next, at " + c.onset().Format("15:04")
+}}
+
+var factFromTheStart = &fact{"from_the_start", signalTime, func(c *complaint) (answer, string) {
+	sr := c.scene.ledger.window.services[c.service]
+	if time.Unix(sr.first*60, 0).Sub(c.scene.ledger.first) < 2*time.Minute {
+		return unknown, "" // the log begins there, not the service
+	}
+	if c.from-sr.first > 3 {
+		return no, ""
+	}
+	return yes, "the service has failed since it was first seen"
+}}
+
+var factDecays = &fact{"decays", signalTime, func(c *complaint) (answer, string) {
+	n := len(c.series)
+	if n < 2 {
+		return truth(c.quiet), "it was over within a minute"
+	}
+	var first, second int64
+	for i, k := range c.series {
+		if i < (n+1)/2 {
+			first += k
+		} else {
+			second += k
+		}
+	}
+	if second*3 > first {
+		return no, ""
+	}
+	return yes, fmt.Sprintf("it fades by itself: %d failures in the first half of the time, %d in the second", first, second)
+}}
+
+var factPersists = negate(factDecays, "persists", "it does not fade by itself")
+
+var factShort = &fact{"short", signalTime, func(c *complaint) (answer, string) {
+	if c.to-c.from >= 10 {
+		return no, ""
+	}
+	if !c.quiet && !c.scene.now.After(c.end().Add(3*time.Minute)) {
+		return unknown, "" // it may yet go on
+	}
+	return yes, fmt.Sprintf("it lasted %d min", c.to-c.from+1)
+}}
+
+var factSteady = &fact{"steady", signalTime, func(c *complaint) (answer, string) {
+	if c.baseline == 0 {
+		return truth(c.from-c.scene.ledger.window.services[c.service].first < 5 && c.to-c.from > 5), "it has been there all the time"
+	}
+	return truth(c.share < 3*c.baseline), "it is near its usual level of " + percent(c.baseline)
+}}
+
+var factRises = negate(factSteady, "rises", "it is far above its usual level")
+
+var factNothingAccepted = &fact{"nothing_accepted", signalTime, func(c *complaint) (answer, string) {
+	if c.rates.Accepted > 0 {
+		return no, ""
+	}
+	if !c.rates.Requests && c.rates.Refused == 0 && !c.scene.ledger.window.services[c.service].success {
+		return yes, "the service has let nothing through since it began"
+	}
+	return yes, "the service has let nothing through since it began"
+}}

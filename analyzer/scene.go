@@ -1,0 +1,181 @@
+package analyzer
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// scene is one key domain in one environment: all that a diagnosis looks at
+// together. Services, complaints, changes and probe results of another scene
+// say nothing here.
+type scene struct {
+	ledger     *Ledger
+	cfg        DiagnosisConfig
+	name, env  string
+	domain     *KeyDomain // nil when none is declared
+	services   []Service
+	complaints []*complaint
+	changes    []*Change // the earliest first
+	results    []*ProbeResult
+	now        time.Time
+	starts     bool // the log export tells of starts and deploys at all
+}
+
+// scenes sorts what is known by key domain and environment.
+func (l *Ledger) scenes(cfg DiagnosisConfig) []*scene {
+	type key struct{ name, env string }
+	byKey := map[key]*scene{}
+	var out []*scene
+	at := func(s Service) *scene {
+		name, domain := cfg.domain(s)
+		k := key{name, s.Environment}
+		if byKey[k] == nil {
+			byKey[k] = &scene{ledger: l, cfg: cfg, name: name, env: s.Environment, domain: domain, now: l.watermark}
+			out = append(out, byKey[k])
+		}
+		return byKey[k]
+	}
+	for s := range l.window.services {
+		sc := at(s)
+		sc.services = append(sc.services, s)
+	}
+	for i := range cfg.Probes {
+		r := &cfg.Probes[i]
+		sc := at(cfg.probed(r))
+		sc.results = append(sc.results, r)
+	}
+	for i := len(l.changes.list) - 1; i >= 0; i-- {
+		c := &l.changes.list[i].Change
+		for _, sc := range out {
+			if sc.env == c.Service.Environment || c.Service.Environment == "" {
+				sc.changes = append(sc.changes, c)
+				sc.starts = sc.starts || c.Kind == InstanceStarted || c.Kind == RevisionDeployed
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b *scene) int { return cmp.Or(cmp.Compare(a.env, b.env), cmp.Compare(a.name, b.name)) })
+	for _, sc := range out {
+		slices.SortFunc(sc.services, compareService)
+		slices.SortFunc(sc.results, compareResult)
+	}
+	return out
+}
+
+// probed is the service that stands for a probe result: its own, or the key
+// domain's environment when it concerns the domain as a whole.
+func (c DiagnosisConfig) probed(r *ProbeResult) Service {
+	s := r.Service
+	if s.Environment == "" {
+		for i := range c.KeyDomains {
+			if d := &c.KeyDomains[i]; d.Name == r.Domain && (s.Name == "" || d.member(s.Name) != nil) {
+				s.Environment = d.Environment
+			}
+		}
+	}
+	return s
+}
+
+func compareResult(a, b *ProbeResult) int {
+	return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Probe, b.Probe), cmp.Compare(a.Target, b.Target), compareService(a.Service, b.Service), cmp.Compare(a.Cause, b.Cause))
+}
+
+// member returns the declared service of this name, or nil.
+func (d *KeyDomain) member(name string) *Member {
+	for i := range d.Services {
+		if d.Services[i].Name == name {
+			return &d.Services[i]
+		}
+	}
+	return nil
+}
+
+// shortName is the last part of a resource name.
+func shortName(resource string) string { return resource[strings.LastIndexByte(resource, '/')+1:] }
+
+// A mount is one reference of a revision to a secret: an environment variable
+// or a file.
+type mount struct {
+	name    string // of the variable or the path
+	secret  string
+	version string // a number, latest or an alias
+}
+
+// MountsDetail is the key of Change.Details under which a deploy lists the
+// secret references of the revision, as NAME=SECRET@VERSION, separated by
+// blanks.
+const MountsDetail = "mounts"
+
+func mountsOf(c *Change) []mount {
+	var out []mount
+	for _, f := range strings.Fields(c.Details[MountsDetail]) {
+		name, ref, ok := strings.Cut(f, "=")
+		if !ok {
+			continue
+		}
+		secret, version, _ := strings.Cut(ref, "@")
+		out = append(out, mount{name, shortName(secret), version})
+	}
+	return out
+}
+
+// mounts are the secret references of a service's revision that served at t,
+// and whether any deploy entry told them.
+func (sc *scene) mounts(s Service, t time.Time) (list []mount, seen bool) {
+	for _, c := range sc.changes {
+		if c.Kind == RevisionDeployed && c.At.Before(t) && c.concerns(s) && c.Details[MountsDetail] != "" {
+			list, seen = mountsOf(c), true
+		}
+	}
+	return list, seen
+}
+
+// concerns reports whether a change is one of the service itself.
+func (c *Change) concerns(s Service) bool { return c.Target == s.Name || c.Service == s }
+
+// shares reports whether a secret's change may matter to the services of the
+// scene: the declared secret, else one that some revision mounts, else any
+// while no mounts are known.
+func (sc *scene) shares(c *Change) bool {
+	if sc.domain != nil && sc.domain.Secret != "" {
+		return shortName(sc.domain.Secret) == shortName(c.Target)
+	}
+	known := false
+	for _, s := range sc.services {
+		list, seen := sc.mounts(s, sc.now.Add(time.Second))
+		known = known || seen
+		if slices.ContainsFunc(list, func(m mount) bool { return m.secret == shortName(c.Target) }) {
+			return true
+		}
+	}
+	return !known
+}
+
+// verifiers are the services that are known to look at tokens: declared ones,
+// else those that refused one for whatever reason.
+func (sc *scene) verifiers() []Service {
+	var out []Service
+	for _, s := range sc.services {
+		if sc.domain != nil && sc.domain.member(s.Name) != nil || sc.ledger.window.verifies(s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// verifies reports whether a service ever told of a token's content.
+func (w *Window) verifies(s Service) bool {
+	sr := w.services[s]
+	if sr == nil {
+		return false
+	}
+	for r := range sr.reasons {
+		switch r {
+		case Unspecified, MissingToken, LoginFailed, RateLimited, PlatformIAMDenied, TokenInLog, UpstreamAuthUnavailable:
+		default:
+			return true
+		}
+	}
+	return sr.success
+}
