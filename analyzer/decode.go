@@ -26,7 +26,7 @@ func (d *Decoder) Entry(m *Message) (*Entry, error) {
 		Time:     instant(h.Time),
 		Received: instant(h.Received),
 		Severity: h.Severity,
-		Origin:   h.Origin,
+		Origin:   d.instance(h.Origin),
 		Labels:   d.labelMap(raw.labels),
 		Trace:    keepText(traceID(raw.trace)),
 		SpanID:   keepText(raw.spanID),

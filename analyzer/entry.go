@@ -13,8 +13,7 @@ type Service struct {
 	Environment string // production, staging, development, test, or the project when nothing says more
 }
 
-// Origin is a Service with the details that populations need. Origins are
-// interned by the Decoder: entries of one instance share one pointer.
+// Origin is a Service with the details that populations need.
 type Origin struct {
 	Service
 	Project      string

@@ -72,8 +72,8 @@ func (l *Ledger) populate(e *effect, r Reason) {
 			l.popDiff[c]++
 		}
 	}
-	note(DimInstance, e.origin.Instance)
-	note(DimRevision, e.origin.Revision)
+	note(DimInstance, e.entry.Origin.Instance)
+	note(DimRevision, e.entry.Origin.Revision)
 	note(DimRule, e.class.Rule)
 	for name, d := range map[string]Dimension{"kid": DimKeyID, "iss": DimIssuer, "aud": DimAudience, "alg": DimAlg} {
 		note(d, e.class.Captures[name])

@@ -1,22 +1,5 @@
 package analyzer
 
-import (
-	"math/bits"
-	"strings"
-
-	"github.com/zeebo/xxh3"
-)
-
-// maxOrigins bounds what a Decoder remembers of origins. Past it the memory
-// is dropped as a whole: a platform that starts an instance per request costs
-// time, never memory.
-const maxOrigins = 16 << 10
-
-// maxNameBytes bounds a name taken from an entry.
-const maxNameBytes = 256
-
-const unknownName = "unknown"
-
 // knownLabels are the values of those LogEntry.labels that identity needs.
 type knownLabels struct {
 	instance     []byte // Cloud Run instanceId
@@ -119,70 +102,11 @@ var anyShape = shape{
 	instance: []string{"instance_id", "pod_name", "task_id"},
 }
 
-// identity is an origin as slices of the raw entry.
+// identity is who emitted an entry, as slices of its raw bytes.
 type identity struct {
 	kind, project, location, namespace, name, revision, instance, environment []byte
-}
 
-// base is what all instances of a service share.
-type base struct {
-	origin   Origin
-	revision string // the last one seen, raw
-	redacted string
-}
-
-// origins interns Origins. Services are shared by a memory of their own, so
-// that an endless row of instances does not copy their names.
-type origins struct {
-	env      Environments
-	byHash   map[uint64]*Origin
-	bases    map[uint64]*base
-	services map[Service]Service
-	slab     []Origin
-	names    strings.Builder
-	labels   [32]resourceLabel
-	used     int
-}
-
-type resourceLabel struct{ key, value []byte }
-
-func newOrigins(env Environments) origins {
-	return origins{env: env, byHash: make(map[uint64]*Origin), bases: make(map[uint64]*base), services: make(map[Service]Service)}
-}
-
-// mix folds one more part into a hash, its place included.
-func mix(h uint64, part []byte) uint64 {
-	h = bits.RotateLeft64(h, 23) * 0x9e3779b97f4a7c15
-	if len(part) == 0 {
-		return h + 1
-	}
-	return h ^ xxh3.Hash(part)
-}
-
-// origin returns the interned Origin of the entry in the envelope.
-func (d *Decoder) origin() *Origin {
-	e, o := &d.envelope, &d.origins
-	k := &e.known
-	h := mix(0, d.b[e.resource.from:e.resource.to])
-	h = mix(h, projectOf(e.logName))
-	h = mix(h, k.instance)
-	h = mix(h, k.app)
-	h = mix(h, k.templateHash)
-	h = mix(h, k.environment)
-	h = mix(h, k.service)
-	h = mix(h, e.serviceName)
-	if len(k.app) == 0 { // it outweighs these, of which resourceName changes with every node
-		h = mix(mix(mix(h, k.appName), k.controller), k.resourceName)
-	}
-	if found, ok := o.byHash[h]; ok {
-		return found
-	}
-	made := o.make(d.identify())
-	if len(o.byHash) >= maxOrigins {
-		clear(o.byHash)
-	}
-	o.byHash[h] = made
-	return made
+	unsteady bool // the name was taken from what tells instances apart
 }
 
 // identify reads who emitted the entry in the envelope. The payload has a say
@@ -193,7 +117,7 @@ func (d *Decoder) identify() identity {
 	e, o := &d.envelope, &d.origins
 	k := &e.known
 	var id identity
-	id.kind = d.resourceLabels()
+	id.kind = o.kind
 	s, listed := shapes[string(id.kind)]
 	if !listed {
 		s = anyShape
@@ -207,55 +131,20 @@ func (d *Decoder) identify() identity {
 	id.instance = firstOf(k.instance, o.firstLabel(s.instance))
 	switch string(id.kind) {
 	case "k8s_container", "k8s_pod":
-		id.name = firstOf(k.app, k.appName, id.name, k.controller, workload(id.instance))
+		id.name = firstOf(k.app, k.appName, id.name, k.controller)
+		if len(id.name) == 0 {
+			id.name, id.unsteady = workload(id.instance), true
+		}
 		id.revision = k.templateHash
 	case "gce_instance":
-		id.name = firstOf(k.app, k.appName, k.service, k.resourceName, id.instance)
+		id.name = firstOf(k.app, k.appName, k.service)
+		if len(id.name) == 0 {
+			id.name, id.unsteady = firstOf(k.resourceName, id.instance), true
+		}
 	default:
 		id.name = firstOf(id.name, e.serviceName, k.app, k.appName, k.service)
 	}
 	return id
-}
-
-// resourceLabels fills o.labels from the resource, whose structure is known
-// to be right, and returns its type.
-func (d *Decoder) resourceLabels() (kind []byte) {
-	e, o := &d.envelope, &d.origins
-	o.used = 0
-	if e.resource.to == 0 {
-		return nil
-	}
-	i, done := d.begin(e.resource.from, '}')
-	for more := true; more && !done; {
-		key, at := d.member(i)
-		switch {
-		case string(key) == "type":
-			kind, i = d.value(at, 3)
-		case string(key) == "labels" && d.b[at] == '{':
-			i = d.eachLabel(at)
-		default:
-			i = d.skip(at, 3)
-		}
-		i, more = d.more(i, '}')
-	}
-	return kind
-}
-
-func (d *Decoder) eachLabel(v int) int {
-	o := &d.origins
-	o.used = 0
-	i, done := d.begin(v, '}')
-	for more := true; more && !done; {
-		key, at := d.member(i)
-		var value []byte
-		value, i = d.value(at, 4)
-		if o.used < len(o.labels) {
-			o.labels[o.used] = resourceLabel{key, value}
-			o.used++
-		}
-		i, more = d.more(i, '}')
-	}
-	return i
 }
 
 // label returns the value of a resource label, the last one if it is there
@@ -285,92 +174,4 @@ func firstOf(values ...[]byte) []byte {
 		}
 	}
 	return nil
-}
-
-// make builds the Origin of id.
-func (o *origins) make(id identity) *Origin {
-	h := uint64(0)
-	for _, part := range [...][]byte{id.kind, id.project, id.location, id.namespace, id.name, id.environment} {
-		h = mix(h, part)
-	}
-	b, ok := o.bases[h]
-	if !ok {
-		b = &base{origin: Origin{
-			Service:      o.service(id),
-			Project:      cleanName(id.project),
-			ResourceType: cleanName(id.kind),
-			Location:     cleanName(id.location),
-		}}
-		if len(o.bases) >= maxOrigins {
-			clear(o.bases)
-		}
-		o.bases[h] = b
-	}
-	if b.revision != string(id.revision) {
-		b.revision, b.redacted = string(id.revision), o.keep(id.revision)
-	}
-	if len(o.slab) == 0 {
-		o.slab = make([]Origin, 64)
-	}
-	made := &o.slab[0]
-	o.slab = o.slab[1:]
-	*made = b.origin
-	made.Revision = b.redacted
-	made.Instance = o.keep(id.instance)
-	return made
-}
-
-func (o *origins) service(id identity) Service {
-	s := Service{Name: cleanName(id.name), Environment: o.env.of(id)}
-	if s.Name == "" {
-		s.Name = unknownName
-	}
-	if known, ok := o.services[s]; ok {
-		return known
-	}
-	if len(o.services) >= maxOrigins {
-		clear(o.services)
-	}
-	o.services[s] = s
-	return s
-}
-
-// keep copies a name into a block shared by many, which saves an allocation
-// for each instance of a stream that has a new one in every entry.
-func (o *origins) keep(raw []byte) string {
-	if !isPlainName(raw) {
-		return cleanName(raw)
-	}
-	if o.names.Cap()-o.names.Len() < len(raw) {
-		o.names = strings.Builder{}
-		o.names.Grow(8 << 10)
-	}
-	from := o.names.Len()
-	o.names.Write(raw)
-	return o.names.String()[from:]
-}
-
-// isPlainName reports whether a name can hold no token, address or secret
-// assignment: short, and of lower-case letters, digits, '-' and '_' alone.
-func isPlainName(raw []byte) bool {
-	if len(raw) > maxNameBytes {
-		return false
-	}
-	for _, ch := range raw {
-		if (ch < 'a' || ch > 'z') && (ch < '0' || ch > '9') && ch != '-' && ch != '_' {
-			return false
-		}
-	}
-	return true
-}
-
-// cleanName turns a name into a string that may be kept.
-func cleanName(raw []byte) string {
-	if len(raw) > maxNameBytes {
-		raw = raw[:maxNameBytes]
-	}
-	if isPlainName(raw) {
-		return string(raw)
-	}
-	return Redact(validText(string(raw)))
 }

@@ -21,10 +21,12 @@ type Header struct {
 	Time     int64
 	Received int64 // receiveTimestamp, else Message.Published, else 0
 	Severity Severity
-	Origin   *Origin
-	Status   int    // httpRequest.status; 0 when there is none
-	Trace    uint64 // hash of the trace id without projects/P/traces/; 0 when there is none
-	Client   uint64 // hash of httpRequest.remoteIp; 0 when there is none
+	// Origin is shared by all entries of a service, hence without Revision
+	// and Instance, which Decoder.Entry adds.
+	Origin *Origin
+	Status int    // httpRequest.status; 0 when there is none
+	Trace  uint64 // hash of the trace id without projects/P/traces/; 0 when there is none
+	Client uint64 // hash of httpRequest.remoteIp; 0 when there is none
 	// Text holds the unescaped strings of the payload, joined by newlines,
 	// for Classifier.Screen. A string that is itself a JSON object follows
 	// with its own strings unescaped once more. What the client of a request
@@ -125,6 +127,7 @@ func (d *Decoder) walk(data []byte) error {
 	d.b, d.err = data, nil
 	d.scratch, d.text = d.scratch[:0], d.text[:0]
 	d.envelope = envelope{}
+	d.origins.kind, d.origins.used, d.origins.parted = nil, 0, 0
 	if len(data) > maxEntryBytes {
 		d.failKind(DecodeTooLarge, maxEntryBytes, "at most 10 MiB", strconv.Itoa(len(data))+" bytes")
 		return d.err
@@ -197,7 +200,7 @@ func (d *Decoder) field(key []byte, v int) (end int) {
 		name, end = d.value(v, 2)
 		e.severity = parseSeverity(name)
 	case "resource":
-		end = d.object(v, &e.resource)
+		end = d.resource(v)
 	case "labels":
 		end = d.entryLabels(v)
 	case "httpRequest", "http_request":
