@@ -47,6 +47,9 @@ func RedactField(path, value string) string {
 	}
 	leaf, parent := fieldNames(path)
 	class := classOfName(leaf)
+	if class == className {
+		class = classNone
+	}
 	switch {
 	case class == classNone && isPersonPart(leaf, parent):
 		class = classSubject
@@ -128,10 +131,13 @@ type redactor struct {
 	out  []byte
 	last int
 
-	sawKTY   int8 // 0 not looked yet, 1 the text holds "kty", -1 it does not
-	pemEnd   int  // where the next "-----END" stands, len(s) when there is none
-	pemRead  bool
-	argsRead int // up to where the arguments of calls have been read
+	sawKTY   int8      // 0 not looked yet, 1 the text holds "kty", -1 it does not
+	pemEnd   int       // where the next "-----END" stands, len(s) when there is none
+	pemRead  bool      // pemEnd is known
+	argsRead int       // up to where the arguments of calls have been read
+	pair     nameClass // what a value is that belongs to the last name: or key:
+	pairAt   int       // where that name ended
+	personAt int       // where the last object of a person (user: {) began
 }
 
 // replace puts mark in the place of s[from:to].
@@ -190,6 +196,7 @@ const (
 	ruleQuoted
 	ruleList
 	ruleHexToken
+	ruleWord
 )
 
 // triggers is never written to.
@@ -199,6 +206,7 @@ var triggers = [256]ruleID{
 	'J': ruleToken, 'Z': ruleEncoded, 'Q': ruleEncoded,
 	'B': ruleScheme, 'b': ruleScheme,
 	'A': ruleShape, '_': ruleShape, '.': ruleShape, '/': ruleShape,
+	'k': ruleWord, 'w': ruleWord, 'c': ruleWord,
 	'-': ruleDash, '(': ruleParen, '"': ruleQuoted, '\'': ruleQuoted, '`': ruleQuoted,
 	',': ruleList, '6': ruleHexToken,
 }
@@ -231,6 +239,8 @@ func (r *redactor) apply(rule ruleID, i int) int {
 		return r.listed(i)
 	case ruleHexToken:
 		return r.hexToken(i)
+	case ruleWord:
+		return r.randomAfterWord(i)
 	}
 	return 0
 }
@@ -243,7 +253,7 @@ func (r *redactor) escaped(i int) int {
 		return 0
 	}
 	switch c {
-	case '=', ':':
+	case '=', ':', '>':
 		return r.separator(i, n)
 	case '@':
 		return r.address(i, n)

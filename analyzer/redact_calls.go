@@ -74,15 +74,24 @@ func (r *redactor) arguments(i int) int {
 // the way header lists are dumped.
 func (r *redactor) listed(i int) int {
 	s := r.s
-	if i == 0 || kinds[s[i-1]]&kindQuote == 0 {
+	if i == 0 || kinds[s[i-1]]&(kindQuote|kindAlnum) == 0 && s[i-1] != '>' {
 		return 0
 	}
 	end, quoted := skipQuotesBack(s, i, r.last)
-	if !quoted || end <= r.last {
+	if strings.HasSuffix(s[r.last:end], `">>`) { // Erlang's <<"name">>
+		end, quoted = end-3, true
+	}
+	if end <= r.last {
 		return 0
 	}
 	class, from := readName(s, end, r.last)
-	if class != classAuth && class != classCookie && (class != classSecret || end-from < 5 || !strings.ContainsAny(s[from:end], "-_")) {
+	if !quoted && (class != classSecret || from <= r.last || s[from-1] != '{') { // an Erlang atom
+		return 0
+	}
+	flag := class == classToken && strings.HasPrefix(s[from:end], "--")
+	if !quoted || flag {
+		class = classSecret
+	} else if class != classAuth && class != classCookie && (class != classSecret || end-from < 5 || !strings.ContainsAny(s[from:end], "-_")) {
 		return 0
 	}
 	v := readValue(s, skipBreak(s, i+1), ',')
@@ -96,7 +105,7 @@ func (r *redactor) listed(i int) int {
 		return r.authorization(&k, v)
 	case class == classCookie && strings.IndexByte(text, '=') > 0:
 		return r.cut(v, markCookie)
-	case class == classSecret && isOpaque(text):
+	case class == classSecret && (!quoted || isOpaque(text)):
 		return r.cut(v, markSecret)
 	}
 	return 0
@@ -114,7 +123,7 @@ func (r *redactor) quotedAfterWord(i int) int {
 		return 0
 	}
 	class, _ := readName(s, i-1, r.last)
-	if class == classHolder && strings.HasSuffix(s[r.last:i-1], "ey") { // api key, signing key, private key
+	if class == className && strings.HasSuffix(s[r.last:i-1], "ey") { // api key, signing key, private key
 		if at := runStart(s, i-1, kindAlnum, r.last); at > r.last+1 {
 			switch prev := s[runStart(s, at-1, kindAlnum, r.last) : at-1]; strings.ToLower(prev) {
 			case "api", "private", "signing", "hmac", "shared", "symmetric":
@@ -130,9 +139,50 @@ func (r *redactor) quotedAfterWord(i int) int {
 		return 0
 	}
 	text := s[from:min(to, from+maxLook)]
-	if strings.HasPrefix(text, "eyJ") || strings.ContainsAny(text, " /") || len(text) < 12 || !isRandom(text) && !isHex(text, 24) {
+	if strings.HasPrefix(text, "eyJ") || strings.IndexByte(text, ' ') >= 0 || isPath(text) || len(text) < 12 || !isRandom(text) && !isHex(text, 24) {
 		return 0
 	}
+	r.replace(from, to, markSecret)
+	return to
+}
+
+// randomAfterWord replaces what a generator made behind the words token,
+// secret and password: "using secret 3f9a…". i is inside the word.
+func (r *redactor) randomAfterWord(i int) int {
+	s := r.s
+	var rest string
+	switch s[i] {
+	case 'k':
+		rest = "ken "
+	case 'c':
+		rest = "cret "
+	case 'w':
+		rest = "word "
+	}
+	if !strings.HasPrefix(s[i:], rest) {
+		return 0
+	}
+	switch before := s[max(r.last, i-5):i]; s[i] {
+	case 'k':
+		if !strings.HasSuffix(before, "to") && !strings.HasSuffix(before, "To") {
+			return 0
+		}
+	case 'c':
+		if !strings.HasSuffix(before, "se") && !strings.HasSuffix(before, "Se") {
+			return 0
+		}
+	case 'w':
+		if !strings.HasSuffix(before, "pass") && !strings.HasSuffix(before, "Pass") {
+			return 0
+		}
+	}
+	from := i + len(rest)
+	to := credentialEnd(s[:min(len(s), from+maxLook+1)], from)
+	text := s[from:to]
+	if len(text) < 16 || strings.HasPrefix(text, "eyJ") || isPath(text) || !isRandom(text) && !isHex(text, 24) {
+		return 0
+	}
+	to = credentialEnd(s, from)
 	r.replace(from, to, markSecret)
 	return to
 }

@@ -3,12 +3,8 @@ package analyzer
 import (
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 )
@@ -26,21 +22,34 @@ func (r randomText) bytes(n int) []byte {
 	return b
 }
 
-// token returns a token and its three segments.
+func (r randomText) pick(from ...string) string { return from[r.IntN(len(from))] }
+
+// token returns a signed token and its three segments.
 func (r randomText) token() (string, [3]string) {
-	header := fmt.Sprintf(`{"alg":"%s","typ":"JWT","kid":"k%d"}`, []string{"HS256", "RS256", "ES256"}[r.IntN(3)], r.IntN(9))
+	header := fmt.Sprintf(`{"alg":"%s","typ":"JWT","kid":"k%d"}`, r.pick("HS256", "RS256", "ES256"), r.IntN(9))
 	payload := fmt.Sprintf(`{"sub":"%x","jti":"%x","exp":%d}`, r.bytes(6), r.bytes(12), 1795428000+r.IntN(1e6))
 	parts := [3]string{segment(header), segment(payload), base64.RawURLEncoding.EncodeToString(r.bytes([]int{32, 64, 256}[r.IntN(3)]))}
 	return strings.Join(parts[:], "."), parts
 }
 
+// encrypted returns a JWE and what of it must go: all but the header.
+func (r randomText) encrypted() (string, []string) {
+	parts := []string{segment(`{"alg":"RSA-OAEP","enc":"A256GCM","kid":"k1"}`)}
+	for _, n := range []int{256, 12, 40 + r.IntN(200), 16} {
+		parts = append(parts, base64.RawURLEncoding.EncodeToString(r.bytes(n)))
+	}
+	return strings.Join(parts, "."), parts[1:]
+}
+
 // opaque returns what an issuer of opaque tokens would hand out.
 func (r randomText) opaque() string {
-	switch r.IntN(3) {
+	switch r.IntN(4) {
 	case 0:
 		return hex.EncodeToString(r.bytes(16 + r.IntN(17)))
 	case 1:
 		return base64.RawURLEncoding.EncodeToString(r.bytes(24 + r.IntN(25)))
+	case 2:
+		return base64.StdEncoding.EncodeToString(r.bytes(20 + r.IntN(25)))
 	}
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 	b := []byte("q7X")
@@ -50,159 +59,113 @@ func (r randomText) opaque() string {
 	return string(b)
 }
 
-// secret returns what a person or a tool would choose.
-func (r randomText) secret() string {
-	words := []string{"orange", "winter", "Falcon", "delta", "Quartz", "maple"}
+// chosen returns a secret as a person would choose it.
+func (r randomText) chosen() string {
+	word := func() string { return r.pick("orange", "winter", "Falcon", "delta", "Quartz", "maple") }
 	switch r.IntN(3) {
 	case 0:
-		return fmt.Sprintf("%s-%s-%04d", words[r.IntN(6)], words[r.IntN(6)], 1000+r.IntN(9000))
+		return fmt.Sprintf("%s-%s-%04d", word(), word(), 1000+r.IntN(9000))
 	case 1:
-		return fmt.Sprintf("%s%s!%05d", words[r.IntN(6)], words[r.IntN(6)], 10000+r.IntN(90000))
+		return fmt.Sprintf("%s%s!%05d", word(), word(), 10000+r.IntN(90000))
 	}
-	return r.opaque()
+	return word() + word() + word()
 }
 
-// carriers are the surroundings in which a credential reaches a log. Each is
-// given a token or an opaque credential and returns the text.
-var carriers = map[string]func(cred string) string{
-	"bearer":       func(c string) string { return "401: Authorization: Bearer " + c + " was refused" },
-	"bearer alone": func(c string) string { return "verify Bearer " + c },
-	"JSON field": func(c string) string {
-		b, _ := json.Marshal(map[string]string{"access_token": c, "n": "1"})
-		return string(b)
-	},
-	"JSON in JSON": func(c string) string { return quoteJSON(quoteJSON(`{"refresh_token": "` + c + `"}`)) },
-	"query":        func(c string) string { return "GET /cb?id_token=" + url.QueryEscape(c) + "&state=1 HTTP/1.1" },
-	"query in query": func(c string) string {
-		return "/login?next=" + url.QueryEscape("/cb?access_token="+url.QueryEscape(c)+"&a=1")
-	},
-	"form":              func(c string) string { return "body: grant_type=x&client_secret=" + url.QueryEscape(c) + "&scope=a" },
-	"environment":       func(c string) string { return "env: PORT=80 JWT_SECRET=" + c + " HOME=/root" },
-	"environment, YAML": func(c string) string { return "  JWT_SECRET_KEY: '" + c + "'\n  PORT: 80" },
-	"Go header map": func(c string) string {
-		return fmt.Sprint(http.Header{"Authorization": {"Bearer " + c}, "Accept": {"*/*"}})
-	},
-	"Go struct":        func(c string) string { return fmt.Sprintf("%+v", struct{ Name, Password string }{"x", c}) },
-	"Go quoted struct": func(c string) string { return fmt.Sprintf("%#v", struct{ Name, APIKey string }{"x", c}) },
-	"Go error chain": func(c string) string {
-		err := fmt.Errorf("parse %q: %w", "Bearer "+c, errors.New("token is malformed"))
-		return fmt.Errorf("authenticate: verify: %w", err).Error()
-	},
-	"Python dict":   func(c string) string { return "{'headers': {'authorization': 'Bearer " + c + "', 'host': 'x'}}" },
-	"Python tuples": func(c string) string { return "[(b'authorization', b'Bearer " + c + "'), (b'host', b'x')]" },
-	"Python kwargs": func(c string) string { return "connect(host='x', password='" + c + "', port=1)" },
-	"Node object":   func(c string) string { return "{\n  authorization: 'Bearer " + c + "',\n  host: 'x'\n}" },
-	"Ruby hash":     func(c string) string { return `Parameters: {"api_key"=>"` + c + `", "id"=>"1"}` },
-	"Ruby error":    func(c string) string { return "NoMethodError: undefined method `verify' for \"" + c + "\":String" },
-	"Java map":      func(c string) string { return "{Host=x, Proxy-Authorization=Bearer " + c + ", Accept=*/*}" },
-	"logfmt":        func(c string) string { return `level=error token="` + c + `" msg="refused"` },
-	"XML":           func(c string) string { return "<req><access_token>" + c + "</access_token></req>" },
-	"HTML":          func(c string) string { return "&quot;access_token&quot;: &quot;" + c + "&quot;" },
-	"cookie":        func(c string) string { return "Cookie: theme=dark; session=" + c + "; a=b" },
-	"set-cookie":    func(c string) string { return `"set-cookie": ["session=` + c + `; HttpOnly"]` },
-	"curl":          func(c string) string { return "curl -H 'X-Api-Key: " + c + "' https://x/" },
-	"flag":          func(c string) string { return "cmd: app --token " + c + " --port 80" },
-	"database URL":  func(c string) string { return "dial postgres://app:" + c + "@db:5432/x: refused" },
-	"base64 of a header": func(c string) string {
-		return "raw: " + base64.StdEncoding.EncodeToString([]byte("Authorization: Bearer "+c+strings.Repeat(" ", 40)))
-	},
-}
-
-// onlyTokens are the surroundings in which nothing but the shape of a token
-// gives it away.
-var onlyTokens = map[string]func(c string) string{
-	"alone":            func(c string) string { return c },
-	"in a path":        func(c string) string { return "GET /verify/" + c + "/next 401" },
-	"in a message":     func(c string) string { return "Invalid token signature: " + c },
-	"hono":             func(c string) string { return "JwtTokenSignatureMismatched: token(" + c + ") signature mismatched" },
-	"%2E":              func(c string) string { return "t=" + strings.ReplaceAll(c, ".", "%2E") },
-	`\u002e`:           func(c string) string { return `"` + strings.ReplaceAll(c, ".", `\u002e`) + `"` },
-	"wrapped":          func(c string) string { return wrap(c, 76, "\n") },
-	"wrapped mail":     func(c string) string { return wrap(c, 72, "=\r\n") },
-	"line per segment": func(c string) string { return strings.ReplaceAll(c, ".", ".\n") },
-	"base64":           func(c string) string { return "x=" + base64.StdEncoding.EncodeToString([]byte(c)) },
-	"base64url":        func(c string) string { return base64.RawURLEncoding.EncodeToString([]byte(c)) },
-	"hex":              func(c string) string { return hex.EncodeToString([]byte(c)) },
-	"cut in two":       func(c string) string { return c[:len(c)-30] + "..." },
-	"second half":      func(c string) string { return c[strings.IndexByte(c, '.')+5:] },
-}
-
-func quoteJSON(s string) string { b, _ := json.Marshal(s); return string(b) }
-
-func wrap(s string, width int, end string) string {
-	var b strings.Builder
-	for len(s) > width {
-		b.WriteString(s[:width] + end)
-		s = s[width:]
+// person returns a subject as identity providers make them.
+func (r randomText) person() string {
+	switch r.IntN(4) {
+	case 0:
+		return fmt.Sprintf("user-%d", 10000+r.IntN(90000))
+	case 1:
+		return fmt.Sprintf("auth0|%x", r.bytes(12))
+	case 2:
+		return fmt.Sprintf("%x-%x-%x-%x-%x", r.bytes(4), r.bytes(2), r.bytes(2), r.bytes(2), r.bytes(6))
 	}
-	return b.String() + s
+	return fmt.Sprint(100000 + r.IntN(900000))
+}
+
+// canary makes up what a section of carriers is filled with, and the parts of
+// it of which nothing may be left.
+func (r randomText) canary(section string) (cred string, gone []string) {
+	kind := r.IntN(3)
+	switch section {
+	case "subject":
+		cred = r.person()
+		return cred, []string{cred}
+	case "email":
+		local := fmt.Sprintf("%s.%s%d", r.pick("alice", "bob", "j"), r.pick("doe", "kowalska", "o"), 100+r.IntN(900))
+		return local + "@" + r.pick("example.com", "mail.example.co.uk", "EXAMPLE.ORG"), []string{local}
+	case "secret":
+		if kind == 0 {
+			cred = r.chosen()
+			return cred, []string{cred}
+		}
+	case "token":
+		kind = 2
+	}
+	if kind < 2 {
+		cred = r.opaque()
+		return cred, []string{cred}
+	}
+	if r.IntN(4) == 0 {
+		return r.encrypted()
+	}
+	cred, parts := r.token()
+	return cred, parts[1:]
+}
+
+// survivor returns a piece of gone that text still holds: twelve bytes in a
+// row, or all of what is shorter.
+func survivor(text string, gone []string) string {
+	const piece = 12
+	for _, g := range gone {
+		for i := 0; i == 0 || i+piece <= len(g); i++ {
+			if p := g[i:min(len(g), i+piece)]; strings.Contains(text, p) {
+				return p
+			}
+		}
+	}
+	return ""
 }
 
 // TestCanaries plants 10,000 credentials and looks for what is left of them.
 func TestCanaries(t *testing.T) {
-	const seed = 401
+	const want, seed = 10_000, 401
 	r := newRandomText(seed)
-	var names []string
-	for name := range carriers {
-		names = append(names, name)
-	}
-	for name := range onlyTokens {
-		names = append(names, name)
-	}
+	sections := readCarriers(t)
 	planted, survived := 0, map[string]int{}
-	for planted < 10_000 {
-		for _, name := range names {
-			planted++
-			carry := carriers[name]
-			cred, parts := r.token()
-			gone := append(pieces(parts[1]), pieces(parts[2])...)
-			if carry == nil {
-				carry = onlyTokens[name]
-			} else if r.IntN(2) == 0 {
-				cred = r.opaque()
-				gone = pieces(cred)
-			}
-			in := carry(cred)
-			got := Redact(in)
-			field := RedactField("message", in)
-			for _, piece := range gone {
-				if strings.Contains(got, piece) || strings.Contains(field, piece) {
-					if survived[name]++; survived[name] <= 2 {
-						t.Errorf("%s (seed %d): %q survives\n in  %q\n out %q", name, seed, piece, in, got)
-					}
-					break
+	for planted < want {
+		for _, section := range []string{"token", "credential", "secret", "subject", "email"} {
+			for _, c := range sections[section] {
+				planted++
+				cred, gone := r.canary(section)
+				in := c.fill(cred)
+				got, field := Redact(in), RedactField("message", in)
+				left := survivor(got, gone)
+				if left == "" {
+					left = survivor(field, gone)
+				}
+				if left == "" {
+					continue
+				}
+				if survived[c.name]++; survived[c.name] <= 2 {
+					t.Errorf("%s: %q survives\n in  %q\n out %q", section, left, in, got)
 				}
 			}
 		}
 	}
-	t.Logf("%d planted in %d surroundings", planted, len(names))
+	t.Logf("%d planted, %d of them survive", planted, len(survived))
 }
 
-// TestSecretCanaries does the same for secrets that people choose, in the
-// surroundings that name them.
-func TestSecretCanaries(t *testing.T) {
-	const seed = 401
-	r := newRandomText(seed)
-	named := []string{"form", "environment", "environment, YAML", "Go struct", "Go quoted struct", "Python kwargs", "Ruby hash", "Ruby error", "curl", "database URL", "JSON field", "JSON in JSON"}
-	for range 250 {
-		for _, name := range named {
-			secret := r.secret()
-			in := carriers[name](secret)
-			if got := Redact(in); strings.Contains(got, secret) || strings.Contains(got, secret[len(secret)-6:]) {
-				t.Errorf("%s (seed %d): %q survives\n in  %q\n out %q", name, seed, secret, in, got)
-			}
-			if got := RedactField("config.jwt_secret", secret); got != "[secret]" {
-				t.Errorf("RedactField(%q) = %q", secret, got)
+// TestSecretFields holds that a field named after a secret keeps nothing.
+func TestSecretFields(t *testing.T) {
+	r := newRandomText(7)
+	for range 200 {
+		secret := r.chosen()
+		for _, path := range []string{"config.jwt_secret", "password", "db.password.value", "env.JWT_SECRET", "headers.x-api-key.0"} {
+			if got := RedactField(path, secret); got != markSecret {
+				t.Errorf("RedactField(%q, %q) = %q", path, secret, got)
 			}
 		}
 	}
-}
-
-// pieces returns 16-byte pieces of a credential: none of them may be left.
-func pieces(s string) []string {
-	var out []string
-	for i := 0; i+16 <= len(s); i += 8 {
-		out = append(out, s[i:i+16])
-	}
-	return out
 }

@@ -7,7 +7,7 @@ import "strings"
 func (r *redactor) decide(k *keyed, v fieldValue) int {
 	s := r.s
 	text := s[v.from:min(v.to, v.from+maxLook)]
-	if text == "" || isKeptValue(text) || isMarkerAt(s, v.from) || v.bracket && isMarkerAt(s, v.from-1) {
+	if text == "" || k.class != classAuth && isKeptValue(text) || isMarkerAt(s, v.from) || v.bracket && isMarkerAt(s, v.from-1) {
 		return 0
 	}
 	switch k.class {
@@ -23,7 +23,7 @@ func (r *redactor) decide(k *keyed, v fieldValue) int {
 		}
 		return 0
 	case classJWK:
-		if k.quoted && v.quoted && len(text) >= 8 && isTokenText(text) && r.holdsKTY() {
+		if (k.quoted && v.quoted && len(text) >= 8 || len(text) >= 16) && isTokenText(text) {
 			return r.cut(v, markSecret)
 		}
 		return 0
@@ -31,11 +31,12 @@ func (r *redactor) decide(k *keyed, v fieldValue) int {
 	if strings.HasPrefix(text, "eyJ") {
 		return 0 // the token rule describes it
 	}
-	if v.bracket && !v.quoted && s[v.from-1] == '{' { // an object: its own names decide
+	if v.object {
+		r.pair, r.pairAt = k.class, v.from // {"secret":{"value":…}}
 		return 0
 	}
 	if r.isSecretValue(k, v, text) {
-		if v.bracket && v.quoted && s[v.from-1] != '{' {
+		if v.bracket {
 			return r.list(v)
 		}
 		return r.cut(v, markSecret)
@@ -50,11 +51,20 @@ func (r *redactor) cut(v fieldValue, mark string) int {
 	return v.to
 }
 
-// list replaces all of ["a", "b"].
+// maxList is the length of the longest list of values that is removed whole.
+const maxList = 4096
+
+// list replaces all of ["a", "b"], [115 101] and []string{"a"}.
 func (r *redactor) list(v fieldValue) int {
 	v = v.whole(r.s)
-	line := lineOf(r.s[v.to:])
-	to := v.to + indexOr(line, ']', len(line))
+	closing := byte(']')
+	if v.typed {
+		closing = '}'
+	}
+	to := v.to
+	if at := strings.IndexByte(lineOf(r.s[to:min(len(r.s), to+maxList)]), closing); at >= 0 {
+		to += at
+	}
 	r.replace(v.from, to, markSecret)
 	return to
 }
@@ -62,7 +72,7 @@ func (r *redactor) list(v fieldValue) int {
 // isSecretValue judges the value of a secret or a token.
 func (r *redactor) isSecretValue(k *keyed, v fieldValue, text string) bool {
 	name := r.s[k.nameFrom:k.nameTo]
-	if strings.EqualFold(name, "pwd") && strings.HasPrefix(text, "/") { // the shell's working directory
+	if strings.EqualFold(name, "pwd") && isPath(text) { // the shell's working directory
 		return false
 	}
 	if k.class == classToken && !v.quoted && isSourceCall(text) {
@@ -72,6 +82,10 @@ func (r *redactor) isSecretValue(k *keyed, v fieldValue, text string) bool {
 	switch {
 	case k.class == classSecret && k.firm:
 		return !(v.quoted && k.separator == ':' && isEnvName(text) && !k.quoted)
+	case k.class == classSecret && v.quoted:
+		return !isEnvName(text) && (!spaces || k.named && !keptValues[text[:strings.IndexByte(text, ' ')]])
+	case k.class == classSecret && k.named && !isEnvName(text) && isLineEnd(r.s, v.to):
+		return true
 	case k.firm:
 		return !spaces && (isOpaque(text) || k.quoted && v.quoted && len(text) >= 16 && strings.IndexByte(text, '/') < 0 && !isCamel(text))
 	case v.quoted:
@@ -135,7 +149,7 @@ func (r *redactor) authorization(k *keyed, v fieldValue) int {
 	params, known := authSchemes[string(lowered(s[from:end], buf[:]))]
 	if !known {
 		text := s[v.from:min(v.to, v.from+maxLook)]
-		if strings.HasPrefix(text, "eyJ") || !isOpaque(text) && !(k.firm && v.quoted && strings.IndexByte(text, ' ') < 0 && len(text) >= 8) {
+		if isKeptValue(text) || strings.HasPrefix(text, "eyJ") || !isOpaque(text) && !(k.firm && v.quoted && strings.IndexByte(text, ' ') < 0 && len(text) >= 8) {
 			return 0
 		}
 		return r.cut(v, markSecret)
@@ -247,6 +261,9 @@ func (r *redactor) subject(k *keyed, v fieldValue) int {
 	s := r.s
 	text := s[v.from:min(v.to, v.from+maxLook)]
 	name := s[k.nameFrom:k.nameTo]
+	if v.object {
+		r.personAt = v.from
+	}
 	if isMachine(text) || v.bracket || text == name { // subject=subject is source
 		return 0
 	}

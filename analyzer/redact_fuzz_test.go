@@ -24,12 +24,11 @@ func FuzzRedact(f *testing.F) {
 			f.Add(strings.ReplaceAll(line, "{token}", token))
 		}
 	}
-	for _, carry := range carriers {
-		f.Add(carry(token))
-		f.Add(carry("s3cret\\\"'x"))
-	}
-	for _, carry := range onlyTokens {
-		f.Add(carry(token))
+	for _, section := range readCarriers(f) {
+		for _, c := range section {
+			f.Add(c.fill(token))
+			f.Add(c.fill("s3cret\\\"'x"))
+		}
 	}
 	for _, s := range hostile {
 		f.Add(s)

@@ -29,6 +29,10 @@ var keptValues = map[string]bool{
 	"invalid": true, "valid": true, "expired": true, "revoked": true, "redacted": true, "hidden": true, "masked": true,
 	"filtered": true, "removed": true, "unknown": true, "found": true, "loaded": true, "rotated": true, "bearer": true,
 	"basic": true, "jwt": true, "not": true, "is": true, "must": true, "malformed": true, "mismatch": true, "rejected": true,
+	"incorrect": true, "wrong": true, "denied": true, "disabled": true, "enabled": true, "default": true, "provided": true,
+	"unavailable": true, "error": true, "timeout": true, "changed": true, "updated": true, "configured": true, "unsupported": true,
+	"forbidden": true, "unauthorized": true, "too": true, "weak": true, "bad": true, "cannot": true, "could": true,
+	"short": true, "long": true, "should": true, "has": true, "was": true, "does": true, "token": true, "secret": true, "password": true,
 	"failed": true, "array": true, "object": true, "string": true, "-": true, "x": true, "<nil>": true, "n/a": true,
 }
 
@@ -118,7 +122,7 @@ func isOpaque(v string) bool {
 	if len(v) > maxLook {
 		v = v[:maxLook]
 	}
-	if len(v) < 6 || strings.HasPrefix(v, "/") || strings.Contains(v, "://") || isKeptValue(v) {
+	if len(v) < 6 || isPath(v) || strings.Contains(v, "://") || isKeptValue(v) {
 		return false
 	}
 	var seen uint16
@@ -139,6 +143,11 @@ func isOpaque(v string) bool {
 		return !isTalk(v)
 	}
 	return odd > 0 || isRandom(v) || len(v) >= 24 && seen&kindDot == 0 && !isCamel(v)
+}
+
+// isPath tells a path from base64 that begins with a slash.
+func isPath(v string) bool {
+	return strings.HasPrefix(v, "/") && !(len(v) >= 20 && isRandom(v) && strings.Count(v, "/") <= len(v)/10)
 }
 
 // isTalk tells technical words with digits in them: x509, HS256, IDX10223,

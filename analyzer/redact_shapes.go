@@ -42,7 +42,9 @@ func (r *redactor) scheme(i int) int {
 		return 0
 	}
 	from := skipGap(s, after)
-	if from < len(s) && from == after && (s[from] == ':' || s[from] == '=') {
+	comma := false
+	if from < len(s) && from == after && (s[from] == ':' || s[from] == '=' || s[from] == ',') {
+		comma = s[from] == ','
 		from = skipGap(s, from+1)
 	}
 	if from == after || from >= len(s) || isMarkerAt(s, from) {
@@ -53,8 +55,11 @@ func (r *redactor) scheme(i int) int {
 	}
 	to := credentialEnd(s[:min(len(s), from+maxLook+1)], from)
 	text := s[from:to]
-	if strings.HasPrefix(text, "eyJ") || to < len(s) && strings.HasSuffix(text, "=") && (s[to] == '"' || s[to] == '\\') {
+	if strings.HasPrefix(text, "eyJ") || strings.HasSuffix(text, "=") && len(text) < 24 && isCamel(text[:len(text)-1]) {
 		return 0 // a token, or a parameter of a challenge: error="invalid_token"
+	}
+	if comma && !isRandom(text) && !isHex(text, 24) {
+		return 0
 	}
 	if basic && !isBasic(text) || !basic && !isCredential(strings.TrimRight(text, ".")) {
 		return 0
@@ -214,6 +219,9 @@ func (r *redactor) dash(i int) int {
 	if strings.HasPrefix(s[i:], "--") && i+2 < len(s) && kinds[s[i+2]]&kindLower != 0 && (i == 0 || s[i-1] == ' ' || kinds[s[i-1]]&kindQuote != 0) {
 		return r.flag(i + 2)
 	}
+	if strings.HasPrefix(s[i:], "-u ") && strings.Contains(s[max(r.last, i-2*maxName):i], "curl ") {
+		return r.curlUser(i + 3)
+	}
 	return r.shape(i)
 }
 
@@ -224,13 +232,31 @@ func (r *redactor) flag(i int) int {
 	if end >= len(s) || s[end] != ' ' {
 		return 0
 	}
-	if class := classOfName(s[i:end]); class != classSecret && class != classToken {
+	class := classOfName(s[i:end])
+	if class != classSecret && class != classToken {
 		return 0
 	}
 	v := readValue(s, end+1, '=')
 	text := s[v.from:min(v.to, v.from+maxLook)]
-	if v.bracket || isKeptValue(text) || strings.HasPrefix(text, "eyJ") || strings.HasPrefix(text, "--") || !isOpaque(text) {
+	if v.bracket || isKeptValue(text) || strings.HasPrefix(text, "eyJ") || strings.HasPrefix(text, "--") {
+		return 0
+	}
+	// A word that another flag or nothing follows is an argument, other words
+	// talk about the flag.
+	if !isOpaque(text) && !(class == classSecret && (isLineEnd(s, v.to) || strings.HasPrefix(s[v.to:], " -"))) {
 		return 0
 	}
 	return r.cut(v, markSecret)
+}
+
+// curlUser replaces the password in curl -u user:password. The user is at i.
+func (r *redactor) curlUser(i int) int {
+	v := readValue(r.s, i, '=')
+	colon := strings.IndexByte(r.s[v.from:v.to], ':')
+	if colon < 0 || v.bracket || isKeptValue(r.s[v.from+colon+1:v.to]) {
+		return 0
+	}
+	v = v.whole(r.s)
+	r.replace(v.from+colon+1, v.to, markSecret)
+	return v.to
 }

@@ -104,7 +104,7 @@ func TestRedactSecrets(t *testing.T) {
 		"PHP array":            {"Array ( [password] => hunter2 )", "Array ( [password] => [secret] )"},
 		"XML":                  {"<user><password>hunter2</password></user>", "<user><password>[secret]</password></user>"},
 		"YAML":                 {"password: hunter2", "password: [secret]"},
-		"YAML, quoted":         {"JWT_SECRET_KEY: 'it is a long secret'", "JWT_SECRET_KEY: 'it is a long secret'"},
+		"YAML, quoted":         {"JWT_SECRET_KEY: 'it is a long secret'", "JWT_SECRET_KEY: '[secret]'"},
 		"JSON":                 {`{"client_secret":"plainword"}`, `{"client_secret":"[secret]"}`},
 		"JSON with blanks":     {`{"secret" : "correct horse battery"}`, `{"secret" : "[secret]"}`},
 		"JSON escaped":         {`{\"secret\":\"plainword\",\"n\":1}`, `{\"secret\":\"[secret]\",\"n\":1}`},
@@ -263,7 +263,7 @@ func TestRedactLeaks(t *testing.T) {
 	r := newRandomText(7)
 	for _, line := range lines {
 		token, parts := r.token()
-		secret, opaque := r.secret(), r.opaque()
+		secret, opaque := r.chosen(), r.opaque()
 		in := strings.NewReplacer("{token}", token, "{token%}", url.QueryEscape(token), "{head}", parts[0]+"."+parts[1][:24],
 			"{payload}", parts[1], "{secret}", secret, "{opaque}", opaque, `\n`, "\n").Replace(line)
 		got := Redact(in)

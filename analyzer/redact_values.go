@@ -8,6 +8,8 @@ type fieldValue struct {
 	from, to  int
 	quoted    bool
 	bracket   bool // it is a list or an object: { or [ stands before it
+	object    bool // { stands before it: its own names decide
+	typed     bool // a list with its Go type before it: []string{
 	begin     int  // where reading began, before blanks and quotes
 	separator byte
 	more      bool // it may go on behind to
@@ -42,11 +44,21 @@ func readWhole(s string, i int, separator byte) fieldValue {
 	}
 	if separator == '>' {
 		v.from, v.to = i, i+indexOr(s[i:], '<', len(s)-i)
+		if at := strings.Index(s[i:v.to], "&lt;"); at >= 0 {
+			v.to = i + at
+		}
 		return v
 	}
-	if i < len(s) && (s[i] == '[' || s[i] == '{') && !isMarkerAt(s, i) {
-		v.bracket = true
+	if end := wrapperEnd(s, i); end > i {
+		i, v.typed = end, s[end-1] == '{'
+		v.bracket = v.typed
+	} else if i < len(s) && (s[i] == '[' || s[i] == '{') && !isMarkerAt(s, i) {
+		v.bracket, v.object = true, s[i] == '{'
 		i++
+	}
+	if strings.HasPrefix(s[i:], "<Buffer ") {
+		v.from, v.to, v.quoted = i, i+min(indexOr(s[i:], '>', len(s)-i)+1, len(s)-i), true
+		return v
 	}
 	if i+1 < len(s) && (s[i] == 'b' || s[i] == 'u' || s[i] == 'r') && kinds[s[i+1]]&kindQuote != 0 {
 		i++ // a Python literal
@@ -57,6 +69,28 @@ func readWhole(s string, i int, separator byte) fieldValue {
 	}
 	v.from, v.to = i, bareEnd(s, i)
 	return v
+}
+
+// wrapperEnd returns the end of what a printer puts before the quotes: Rust's
+// Some(, PHP's string(9), Erlang's <<, Go's []string{. It is i when there is
+// nothing of the kind.
+func wrapperEnd(s string, i int) int {
+	if i < len(s) && s[i] == '\n' { // var_dump breaks the line behind =>
+		i = runEnd(s, i, kindSpace, 64)
+	}
+	for _, w := range [...]string{"Some(", "[]string{", "[]uint8{", "[]byte{", "[]byte(", "<<", "SecretStr(", "string("} {
+		end := i + len(w)
+		if !strings.HasPrefix(s[i:], w) {
+			continue
+		}
+		if digits := runEnd(s, end, kindDigit, 9); digits > end && strings.HasPrefix(s[digits:], ") ") {
+			return digits + 2
+		}
+		if w[len(w)-1] == '{' || end < len(s) && (s[end] == '\\' || kinds[s[end]]&kindQuote != 0) {
+			return end
+		}
+	}
+	return i
 }
 
 func indexOr(s string, c byte, or int) int {

@@ -1,0 +1,158 @@
+package analyzer
+
+// A nameClass says what the value beside a name is.
+type nameClass uint8
+
+const (
+	classNone    nameClass = iota
+	classSecret            // whatever stands there is secret
+	classToken             // secret when it looks like a token: the word is used in plain talk too
+	classAuth              // a scheme and credentials
+	classCookie            // cookie pairs
+	classSubject           // who a request was made for
+	classEmail             // an address
+	classJWK               // secret inside a JSON Web Key
+	classHolder            // header, value, payload …: the word before it decides
+	className              // name, key: what the value beside it names decides
+)
+
+// maxName is the longest name that is looked at.
+const maxName = 64
+
+// classOfName classifies a field name as it is written.
+func classOfName(name string) nameClass {
+	class, _ := readName(name, len(name), 0)
+	return class
+}
+
+// readName classifies the name that ends before end and returns where it
+// begins. It does not look below floor. Dots part a path: the last element
+// counts.
+func readName(s string, end, floor int) (class nameClass, from int) {
+	var buf [maxName]byte
+	var letters uint32
+	at := maxName
+	for from = end; from > floor && end-from < maxName; from-- {
+		c := s[from-1]
+		switch kinds[c] {
+		case kindUpper, kindLower:
+			at--
+			buf[at] = c | 0x20
+			letters |= 1 << (c & 31)
+		case kindDigit:
+			at--
+			buf[at] = c
+		case kindURL64:
+		default:
+			return classify(buf[at:], letters), from
+		}
+	}
+	return classify(buf[at:], letters), from
+}
+
+// letterSet is the set of the letters of words, as readName collects it.
+func letterSet(word string) (set uint32) {
+	for i := 0; i < len(word); i++ {
+		set |= 1 << (word[i] & 31)
+	}
+	return set
+}
+
+// A nameWord is a word that gives a name its class. Names are compared in
+// lower case and without - and _.
+type nameWord struct {
+	word    string
+	letters uint32
+	class   nameClass
+	where   wordPlace
+}
+
+// A wordPlace says where in a name the word must stand.
+type wordPlace uint8
+
+const (
+	anywhere wordPlace = iota
+	suffix
+	whole
+)
+
+// nameWords is in order of precedence and never written to after
+// initialisation.
+var nameWords = func() []nameWord {
+	var all []nameWord
+	add := func(class nameClass, where wordPlace, words ...string) {
+		for _, w := range words {
+			all = append(all, nameWord{w, letterSet(w), class, where})
+		}
+	}
+	add(classAuth, suffix, "authorization")
+	add(classCookie, suffix, "cookie", "cookies")
+	add(classSecret, anywhere, "secret", "password", "passwd", "passphrase", "passcode", "credential",
+		"privatekey", "apikey", "signingkey", "encryptionkey", "masterkey", "hmackey", "sharedkey", "jwtkey",
+		"accesskey", "accountkey", "storagekey", "accesstoken", "refreshtoken", "idtoken", "authtoken", "sessiontoken", "clientassertion")
+	add(classSecret, suffix, "pwd", "pepper", "keymaterial", "tokenkey", "authkey", "codeverifier")
+	add(classSecret, whole, "pass", "xamzsecuritytoken", "sigkey")
+	add(classToken, suffix, "token", "tokens", "jwt", "bearer", "assertion", "tokenstring", "signature", "sessionid")
+	add(classToken, whole, "auth", "session", "sid", "sig", "jws", "jwe", "connectsid", "jsessionid", "phpsessid", "securitytoken")
+	add(classEmail, suffix, "email", "emailaddress", "mail", "mailaddress")
+	add(classSubject, suffix, "userid", "username", "userprincipalname", "subject", "principalid")
+	add(classSubject, whole, "sub", "user", "uid", "upn", "oid", "nameid", "uniquename", "login", "actor", "remoteuser",
+		"authenticateduser", "enduser", "userinfo")
+	add(classJWK, whole, "d", "p", "q", "dp", "dq", "qi", "k")
+	add(classHolder, whole, "header", "headers", "value", "string", "envelope", "payload", "segment")
+	add(className, whole, "name", "key", "names", "keys")
+	return all
+}()
+
+// metadataWords end the names of what is said about a secret, not of the
+// secret itself.
+var metadataWords = [...]string{
+	"name", "names", "length", "len", "bytes", "bits", "size", "id", "ids", "version", "versions", "path", "file", "dir",
+	"location", "source", "available", "valid", "validated", "provider", "ref", "arn", "type", "count", "age", "rotation", "rotated",
+	"loaded", "set", "present", "missing", "error", "errors", "policy", "manager", "store", "url", "uri", "endpoint", "expiry",
+	"expires", "expiresin", "expiresat", "expiration", "exp", "ttl", "lifetime", "status", "fingerprint", "hash", "class",
+	"found", "enabled", "required", "configured", "consistency", "env", "method", "changed", "reset", "format", "encoding",
+	"alg", "algorithm", "callback", "service", "client", "scopes", "scope", "kind", "rpcerror", "field", "mismatch", "invalid",
+}
+
+// classify classifies a name in lower case without - and _.
+func classify(name []byte, letters uint32) nameClass {
+	if len(name) == 0 {
+		return classNone
+	}
+	for i := range nameWords {
+		w := &nameWords[i]
+		if letters&w.letters != w.letters || len(name) < len(w.word) {
+			continue
+		}
+		ends := string(name[len(name)-len(w.word):]) == w.word
+		switch {
+		case ends && (w.where != whole || len(name) == len(w.word)):
+			return w.class
+		case w.where == anywhere && !ends && containsWord(name, w.word):
+			if isMetadata(name) {
+				return classNone
+			}
+			return w.class
+		}
+	}
+	return classNone
+}
+
+func containsWord(name []byte, word string) bool {
+	for i := 0; i+len(word) <= len(name); i++ {
+		if string(name[i:i+len(word)]) == word {
+			return true
+		}
+	}
+	return false
+}
+
+func isMetadata(name []byte) bool {
+	for _, w := range metadataWords {
+		if len(name) > len(w) && string(name[len(name)-len(w):]) == w {
+			return true
+		}
+	}
+	return false
+}
