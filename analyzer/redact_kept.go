@@ -34,6 +34,8 @@ var keptValues = map[string]bool{
 	"forbidden": true, "unauthorized": true, "too": true, "weak": true, "bad": true, "cannot": true, "could": true,
 	"short": true, "long": true, "should": true, "has": true, "was": true, "does": true, "token": true, "secret": true, "password": true,
 	"failed": true, "array": true, "object": true, "string": true, "-": true, "x": true, "<nil>": true, "n/a": true,
+	// "Incorrect id_token: aud" names the claim that failed (RFC 7519 section 4.1, OpenID Connect Core section 2).
+	"iss": true, "sub": true, "aud": true, "exp": true, "nbf": true, "iat": true, "jti": true, "nonce": true, "azp": true, "kid": true, "alg": true,
 }
 
 // lowered returns v in lower case in buf, or nothing when it does not fit.
