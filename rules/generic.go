@@ -6,127 +6,186 @@ import (
 	"github.com/why401/why401/analyzer"
 )
 
-// generic reads the structure of a text that no rule knows: which subject,
-// which complaint, which claim. The innermost clause that says something
-// definite decides; a text that only refuses stays unspecified.
+// generic reads the structure of a text that no rule knows: which thing,
+// which sign, in which clause. A definite verdict of any clause goes before
+// one that also stands around others, and that before a bare refusal, which
+// stays unspecified.
 func (s *Set) generic(rd *reading, known []match, c *analyzer.Classification) {
 	texts := make([]string, len(rd.parts))
-	var all concept
+	var all sense
 	for i, p := range rd.parts {
-		texts[i] = camel(p.Text)
-		all |= s.concepts(texts[i])
+		text := p.Text
 		for _, m := range known {
-			if m.part == i && m.rule.weak() && m.to <= len(p.Text) {
-				texts[i] = camel(p.Text[:m.from] + ". " + p.Text[m.to:])
+			if m.part == i && m.rule.weak() && m.to <= len(text) && len(text) == len(p.Text) {
+				text = p.Text[:m.from] + ". " + p.Text[m.to:]
 			}
 		}
+		texts[i] = prepare(text)
+		got, _ := s.senseOf(prepare(p.Text))
+		all = all.and(got)
 	}
-	if all&elsewhere != 0 || all&(aToken|anAuth|aSignature|aKeySet|aSecret|anIssuer|anAudience) == 0 {
+	const ours = aToken | isJWT | anAuth | aSignature | aKeySet | aSecret | anIssuer | anAudience | isCrypto | aClaim | aLogin
+	if all.signs&elsewhere != 0 || all.things&ours == 0 {
 		return
 	}
-	vague := false
-	for i, text := range texts {
-		for line := range strings.SplitSeq(text, "\n") {
-			r := s.readLine(line, all)
-			if r == analyzer.Unspecified {
-				vague = true
-				continue
+	var best verdict
+	var text string
+	for i := range texts {
+		for line := range strings.SplitSeq(texts[i], "\n") {
+			if v := s.readLine(line, all.things); v.strength > best.strength {
+				best, text = v, rd.parts[i].Text
 			}
-			if r != "" {
-				c.Reasons, c.Rule, c.Library, c.Match = []analyzer.Reason{r}, "generic/"+strings.ReplaceAll(string(r), "_", "-"), "", analyzer.MatchGeneric
-				c.Text = rd.parts[i].Text
-				return
-			}
+		}
+		if best.strength == definite {
+			break
 		}
 	}
 	switch {
+	case best.strength >= loose:
+		c.Reasons, c.Rule, c.Library, c.Match = []analyzer.Reason{best.reason}, "generic/"+strings.ReplaceAll(string(best.reason), "_", "-"), "", analyzer.MatchGeneric
+		c.Text = text
 	case len(c.Reasons) > 0:
-	case vague:
+	case best.strength == refusal:
 		c.Reasons, c.Rule, c.Match = []analyzer.Reason{analyzer.Unspecified}, "generic/unspecified", analyzer.MatchGeneric
-	case all&aToken != 0 && all&(negated|denied|differs) != 0 && all&(success|hypothesis|otherTrade) == 0:
+	case all.things&aToken != 0 && all.signs&(negated|fails|denied|differs) != 0 && all.signs&(success|hypothesis|otherTrade) == 0:
 		c.Unmatched = true
 	}
 }
 
-// readLine decides on one line: its clauses from the last to the first, then
-// the line as a whole.
-func (s *Set) readLine(line string, all concept) analyzer.Reason {
+// verdict is what a line means and how sure that is.
+type verdict struct {
+	reason   analyzer.Reason
+	strength strength
+}
+
+type strength uint8
+
+const (
+	nothing strength = iota
+	refusal          // it only refuses
+	loose            // a verdict that also stands around others
+	definite
+)
+
+// readLine decides on one line: on its clauses, then on neighbours together,
+// then on the line as a whole. Of equally strong verdicts the one of the
+// innermost statement counts, and in one statement the first.
+func (s *Set) readLine(line string, near thing) verdict {
 	clauses := splitClauses(line)
-	whole, vague := concept(0), false
-	for i := len(clauses) - 1; i >= 0; i-- {
-		got := s.concepts(clauses[i])
-		whole |= got
-		r := decide(got, all)
-		vague = vague || r == analyzer.Unspecified
-		if r != "" && r != analyzer.Unspecified {
-			return r
+	var best verdict
+	level := -1
+	senses := make([]sense, len(clauses))
+	var whole sense
+	for i, cl := range clauses {
+		var strange int
+		senses[i], strange = s.senseOf(cl.text)
+		whole = whole.and(senses[i])
+		v := judge(senses[i], near, strange)
+		if v.strength > best.strength || v.strength == best.strength && cl.level > level && v.strength > nothing {
+			best, level = v, cl.level
 		}
 	}
-	if r := decide(whole, all); r != "" {
-		return r
+	if best.strength == definite || len(clauses) == 1 {
+		return best
 	}
-	if vague {
-		return analyzer.Unspecified
-	}
-	return ""
-}
-
-// splitClauses cuts a line where one statement ends and the next begins.
-func splitClauses(line string) []string {
-	var out []string
-	start := 0
-	for i := 0; i+1 < len(line); i++ {
-		switch line[i] {
-		case ':', ';', '|', '(', '[', '{':
-			if line[i] != ':' || line[i+1] == ' ' {
-				out = append(out, line[start:i])
-				start = i + 1
-			}
-		case '.', ',':
-			if line[i+1] == ' ' {
-				out = append(out, line[start:i])
-				start = i + 1
-			}
-		case '-':
-			if line[i+1] == ' ' && i > 0 && line[i-1] == ' ' {
-				out = append(out, line[start:i])
-				start = i + 1
-			}
+	for i := 1; i < len(clauses); i++ {
+		if v := judge(senses[i-1].and(senses[i]), near, strangers); v.strength > best.strength {
+			best = v
 		}
 	}
-	return append(out, line[start:])
+	if best.strength < loose {
+		if v := judge(whole, near, strangers); v.strength > best.strength {
+			best = v
+		}
+	}
+	return best
 }
 
-// concepts collects what the words of a text mean.
-func (s *Set) concepts(text string) (c concept) {
+// strangers is the number of words that a clause may hold without the reader
+// knowing them before a bare "invalid token" in it means nothing.
+const strangers = 2
+
+// judge decides on one sense.
+func judge(s sense, near thing, strange int) verdict {
+	if m := decide(meanings, s, near, strange); m != nil {
+		switch {
+		case m.reason == analyzer.Unspecified:
+			return verdict{m.reason, refusal}
+		case m.loose:
+			return verdict{m.reason, loose}
+		}
+		return verdict{m.reason, definite}
+	}
+	if decide(vague, s, near, strange) != nil {
+		return verdict{analyzer.Unspecified, refusal}
+	}
+	if s.things&aToken != 0 && s.signs&(negated|fails|denied) != 0 && s.signs&(trade|gone|broken|fetching|unset) == 0 && strange == 0 {
+		return verdict{analyzer.Unspecified, refusal}
+	}
+	return verdict{}
+}
+
+// span is one word of the vocabulary in a text.
+type span struct {
+	lo, hi int
+	sense
+}
+
+// senseOf collects what the words of a text mean, and how many words it holds
+// that mean nothing here. A word inside a longer one of the same kind says
+// nothing of its own: "not yet valid" is no "not", "json web token" no "json".
+func (s *Set) senseOf(text string) (got sense, strange int) {
 	var f folded
 	f.fold(text)
-	var room [64]hit
+	var room [96]hit
+	var spanRoom [64]span
+	spans := spanRoom[:0]
 	for _, h := range s.words.scan(f.b, room[:0]) {
 		p := &s.patterns[h.pattern]
-		if p.word|p.stem == 0 || !edge(f.b, int(h.end)-len(p.literal)) {
+		if p.word == (sense{}) && p.stem == (sense{}) {
 			continue
 		}
-		c |= p.stem
-		if p.word != 0 && edge(f.b, int(h.end)) {
-			c |= p.word
+		lo, hi := int(h.end)-len(p.literal), int(h.end)
+		if !edge(f.b, lo) {
+			continue
+		}
+		if p.word != (sense{}) && edge(f.b, hi) {
+			spans = append(spans, span{lo, hi, p.word})
+		}
+		if p.stem != (sense{}) {
+			for hi < len(f.b) && wordByte(f.b[hi]) {
+				hi++
+			}
+			spans = append(spans, span{lo, hi, p.stem})
 		}
 	}
-	return c
-}
-
-// camel parts the words of ExpiredSignatureError.
-func camel(s string) string {
-	var b strings.Builder
-	b.Grow(len(s) + 8)
-	for i := 0; i < len(s); i++ {
-		if i > 0 && upper(s[i]) && (lower(s[i-1]) || i+1 < len(s) && upper(s[i-1]) && lower(s[i+1])) {
-			b.WriteByte(' ')
+	known := make([]bool, len(f.b))
+	first := -1
+	for i, sp := range spans {
+		things, signs := true, true
+		for j, o := range spans {
+			if i != j && o.lo <= sp.lo && sp.hi <= o.hi && o.hi-o.lo > sp.hi-sp.lo {
+				things = things && o.things == 0
+				signs = signs && o.signs&^filler == 0
+			}
 		}
-		b.WriteByte(s[i])
+		if things {
+			got.things |= sp.things
+			if sp.things != 0 && (first < 0 || sp.lo < first) {
+				first, got.lead = sp.lo, sp.things
+			}
+		}
+		if signs {
+			got.signs |= sp.signs
+		}
+		for k := sp.lo; k < sp.hi; k++ {
+			known[k] = true
+		}
 	}
-	return b.String()
+	for i := 0; i < len(f.b); i++ {
+		if f.b[i] >= 'a' && f.b[i] <= 'z' && !known[i] && (i == 0 || !wordByte(f.b[i-1])) {
+			strange++
+		}
+	}
+	return got, strange
 }
-
-func upper(c byte) bool { return c >= 'A' && c <= 'Z' }
-func lower(c byte) bool { return c >= 'a' && c <= 'z' }

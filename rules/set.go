@@ -25,10 +25,10 @@ var _ analyzer.Classifier = (*Set)(nil)
 type pattern struct {
 	literal string
 	uses    []use
-	context bool    // some rule's with or not
-	gate    bool    // lets an entry through the screen by itself
-	word    concept // of the generic layer's vocabulary, as a whole word
-	stem    concept // likewise, with any ending
+	context bool  // some rule's with or not
+	gate    bool  // lets an entry through the screen by itself
+	word    sense // of the generic layer's vocabulary, as a whole word
+	stem    sense // likewise, with any ending
 }
 
 type use struct {
@@ -74,9 +74,11 @@ func compileSet(packs []*Pack) *Set {
 	}
 	for word, c := range vocabulary() {
 		if stem, ok := strings.CutSuffix(word, "*"); ok {
-			intern(stem).stem |= c
+			p := intern(foldLiteral(stem))
+			p.stem = p.stem.and(c)
 		} else {
-			intern(word).word |= c
+			p := intern(foldLiteral(word))
+			p.word = p.word.and(c)
 		}
 	}
 	intern(contextLiteral(tracebackHead)).gate = true
@@ -97,7 +99,7 @@ func compileSet(packs []*Pack) *Set {
 func contextLiteral(s string) string { return strings.Trim(foldLiteral(s), " ") }
 
 func (p *pattern) weigh() uint8 {
-	w := conceptWeight(p.word | p.stem)
+	w := p.word.and(p.stem).weigh()
 	if len(p.uses) > 0 || p.gate {
 		w = weighEnough
 	}
