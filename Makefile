@@ -43,5 +43,5 @@ deps: ## install the real components that some tests use (Debian)
 mutation: ## take every anchor from every rule and see that a test misses it
 	WHY401_MUTATION=all $(GO) test -timeout 20m -v -run '^TestMutation$$' ./rules
 
-accuracy: build ## score the rules against a labelled corpus in CORPUS
-	$(CORPUS)/score.py ./why401
+accuracy: ## measure each library with and without its packs (and a labelled corpus in CORPUS) into rules/ACCURACY.md
+	WHY401_CORPUS=$(CORPUS) UPDATE=1 $(GO) test -count=1 -v -run '^TestAccuracy$$' ./rules
