@@ -19,12 +19,20 @@ func unescape(s string, i int) (c byte, n int) {
 		}
 	case '\\':
 		j := i
-		for j < len(s) && j < i+4 && s[j] == '\\' {
+		for j < len(s) && j < i+maxSlashes && s[j] == '\\' {
 			j++
 		}
 		if strings.HasPrefix(s[j:], "u00") {
 			if c, ok := hexByte(s, j+3); ok {
-				return c, j + 5 - i
+				j += 5
+				if c == '&' { // an entity of HTML inside JSON
+					for _, e := range htmlEntities {
+						if strings.HasPrefix(s[j:], e.text[1:]) {
+							return e.c, j + len(e.text) - 1 - i
+						}
+					}
+				}
+				return c, j - i
 			}
 		}
 		if strings.HasPrefix(s[j:], "x") {
@@ -42,13 +50,17 @@ func unescape(s string, i int) (c byte, n int) {
 	return 0, 0
 }
 
+// maxSlashes bounds the backslashes before an escape: JSON in JSON in JSON has
+// up to 31 before a quote, once more quoted 63.
+const maxSlashes = 64
+
 // htmlEntities is never written to.
 var htmlEntities = [...]struct {
 	text string
 	c    byte
 }{
 	{"&quot;", '"'}, {"&#34;", '"'}, {"&#39;", '\''}, {"&#x27;", '\''}, {"&#x22;", '"'},
-	{"&gt;", '>'}, {"&#61;", '='}, {"&#x3D;", '='}, {"&#x3d;", '='}, {"&#64;", '@'}, {"&#x40;", '@'},
+	{"&gt;", '>'}, {"&lt;", '<'}, {"&#61;", '='}, {"&#x3D;", '='}, {"&#x3d;", '='}, {"&#64;", '@'}, {"&#x40;", '@'},
 }
 
 func hexByte(s string, i int) (byte, bool) {
@@ -213,10 +225,29 @@ func redactRuns(s string) string {
 			}
 			to = next
 		}
+		from, to = randomLines(s, from, to, r.last)
 		r.replace(from, to, markSecret)
 		i = to + minRun - 1
 	}
 	return r.text()
+}
+
+// randomLines widens s[from:to], a line of a key that was cut at both ends, to
+// the rests of the lines before and behind it.
+func randomLines(s string, from, to, floor int) (int, int) {
+	if line := lineBefore(s, from, floor); line >= 0 {
+		if text := strings.TrimSpace(s[line:from]); len(text) >= 12 && isRandom(text) {
+			from = line
+		}
+	}
+	for {
+		next := skipBreak(s, to)
+		end := runEnd(s, next, kindBase64, len(s))
+		if next == to || end-next < 12 || end-next > 2*maxLabel || !isRandom(s[next:end]) || !strings.ContainsAny(s[to:next], "n\n") {
+			return from, to
+		}
+		to = end
+	}
 }
 
 const (

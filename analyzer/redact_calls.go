@@ -114,17 +114,19 @@ func (r *redactor) listed(i int) int {
 // quotedAfterWord replaces the value in: unknown api key "x", bad secret 'x'.
 func (r *redactor) quotedAfterWord(i int) int {
 	s := r.s
-	if i < 4 || s[i-1] != ' ' || i-1 <= r.last {
+	i = slashesBefore(s, i, max(r.last, i-maxSlashes))
+	end := i - 1 // of the word
+	if end <= r.last+2 || s[end] != ' ' {
 		return 0
 	}
-	switch s[i-2] | 0x20 {
+	switch s[end-1] | 0x20 {
 	case 't', 'n', 'd', 'y', 'e', 'r': // secret token password key cookie header
 	default:
 		return 0
 	}
-	class, _ := readName(s, i-1, r.last)
-	if class == className && strings.HasSuffix(s[r.last:i-1], "ey") { // api key, signing key, private key
-		if at := runStart(s, i-1, kindAlnum, r.last); at > r.last+1 {
+	class, _ := readName(s, end, r.last)
+	if class == className && strings.HasSuffix(s[r.last:end], "ey") { // api key, signing key, private key
+		if at := runStart(s, end, kindAlnum, r.last); at > r.last+1 {
 			switch prev := s[runStart(s, at-1, kindAlnum, r.last) : at-1]; strings.ToLower(prev) {
 			case "api", "private", "signing", "hmac", "shared", "symmetric":
 				class = classSecret

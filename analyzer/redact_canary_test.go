@@ -140,6 +140,9 @@ func TestCanaries(t *testing.T) {
 				planted++
 				cred, gone := r.canary(section)
 				in := c.fill(cred)
+				for range r.IntN(4) - 1 { // half of them as they are, then inside JSON once and twice
+					in = quoteJSON("log: " + in)
+				}
 				got, field := Redact(in), RedactField("message", in)
 				left := survivor(got, gone)
 				if left == "" {

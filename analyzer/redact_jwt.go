@@ -131,17 +131,18 @@ func afterDot(s string, i, count int) int {
 	case n > 0:
 		return i
 	}
-	if j := skipBreak(s, i); j > i && (isSegmentStart(s, j) || count > 1 && isInnerSegment(s, j)) {
+	if j := skipBreak(s, i); j > i && (isSegmentStart(s, j) || count > 1 && isInnerSegment(s, j, count)) {
 		return j
 	}
 	return -1
 }
 
 // isInnerSegment tells a segment of a JWE that is too short to be known by
-// its randomness: the initialisation vector, which a dot follows.
-func isInnerSegment(s string, i int) bool {
+// its randomness: the initialisation vector, which a dot follows, and behind
+// four segments the tag at the end of a line.
+func isInnerSegment(s string, i, count int) bool {
 	end := runEnd(s, i, kindBase64, 64)
-	return end-i >= 16 && end < len(s) && s[end] == '.'
+	return end-i >= 16 && (end < len(s) && s[end] == '.' || count == 4 && isLineEnd(s, end))
 }
 
 // A wrapping follows a token over line breaks that a printer or a mail

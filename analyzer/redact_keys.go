@@ -37,6 +37,10 @@ func (r *redactor) separator(i, n int) int {
 			at++
 		case '>': // =>
 			at++
+		case '\\', '&', '%': // => with its second half escaped
+			if c, n := unescape(s, at); c == '>' && k.separator == '=' {
+				at += n
+			}
 		case '/':
 			if k.separator == ':' && strings.HasPrefix(s[at:], "//") {
 				return r.phrase(i, n)
@@ -54,7 +58,7 @@ func (r *redactor) separator(i, n int) int {
 		r.pair, r.pairAt = classOfName(s[v.from:min(v.to, v.from+maxName)]), v.to
 		return r.phrase(i, n)
 	}
-	k.firm = k.separator != ':' || v.from == at || v.quoted && (k.quoted || v.from == at+1) || k.quoted && isBareJSON(s[v.from:v.to])
+	k.firm = k.separator != ':' || v.from == at || v.quoted && (k.quoted || s[at] != ' ') || k.quoted && isBareJSON(s[v.from:v.to])
 	return r.decide(&k, v)
 }
 
@@ -90,20 +94,33 @@ func (r *redactor) readKey(i, n int) (keyed, bool) {
 	if k.separator == '>' && k.quoted {
 		return k, r.attributed(&k)
 	}
-	if k.separator == '>' && !strings.HasSuffix(s[r.last:k.nameFrom], "<") && !strings.HasSuffix(s[r.last:k.nameFrom], "&lt;") {
+	if k.separator == '>' && !opensElement(s[r.last:k.nameFrom]) {
 		return k, false
 	}
 	return k, k.class != classNone && k.class != classHolder
 }
 
+// opensElement tells whether a < ends s, plain or escaped.
+func opensElement(s string) bool {
+	for _, open := range [...]string{"<", "&lt;", "u003c", "u003C", "u0026lt;"} {
+		if strings.HasSuffix(s, open) {
+			return true
+		}
+	}
+	return false
+}
+
 // attributed finds the name of an XML element whose attributes end before k.
 func (r *redactor) attributed(k *keyed) bool {
 	s := r.s[max(r.last, k.nameTo-2*maxName):k.nameTo]
-	open := strings.LastIndexByte(s, '<')
-	if open < 0 || open+1 == len(s) {
+	open := strings.LastIndexByte(s, '<') + 1
+	if open == 0 {
+		open = strings.LastIndex(s, "u003c") + len("u003c")
+	}
+	if open < len("<") || open >= len(s) || !opensElement(s[:open]) {
 		return false
 	}
-	from := k.nameTo - len(s) + open + 1
+	from := k.nameTo - len(s) + open
 	to := runEnd(r.s, from, kindWord|kindDot, maxName)
 	if to >= k.nameTo || r.s[to] != ' ' {
 		return false
@@ -129,9 +146,18 @@ func skipQuotesBack(s string, end, floor int) (int, bool) {
 	if end > floor && s[end-1] == ']' {
 		end--
 	}
-	for _, e := range htmlEntities {
-		if strings.HasSuffix(s[floor:end], e.text) && kinds[e.c]&kindQuote != 0 {
-			return end - len(e.text), true
+	if end > floor && s[end-1] == ';' {
+		for _, e := range htmlEntities {
+			at := end - len(e.text)
+			if kinds[e.c]&kindQuote == 0 || !strings.HasSuffix(s[floor:end], e.text[1:]) {
+				continue
+			}
+			if at >= floor && s[at] == '&' {
+				return at, true
+			}
+			if strings.HasSuffix(s[floor:at+1], `\u0026`) {
+				return slashesBefore(s, at-4, floor), true
+			}
 		}
 	}
 	if end-3 > floor && s[end-3] == '%' && s[end-2] == '2' && (s[end-1] == '2' || s[end-1] == '7') {

@@ -44,10 +44,26 @@ func readName(s string, end, floor int) (class nameClass, from int) {
 			buf[at] = c
 		case kindURL64:
 		default:
+			at, from = skipEscape(s, from, &buf, at)
 			return classify(buf[at:], letters), from
 		}
 	}
 	return classify(buf[at:], letters), from
+}
+
+// skipEscape drops the rest of an escape from the beginning of a name: \nsub
+// and \u003cpassword.
+func skipEscape(s string, from int, buf *[maxName]byte, at int) (int, int) {
+	if s[from-1] != '\\' || at == maxName {
+		return at, from
+	}
+	switch name := buf[at:]; {
+	case len(name) > 1 && (name[0] == 'n' || name[0] == 'r' || name[0] == 't'):
+		return at + 1, from + 1
+	case len(name) > 5 && name[0] == 'u' && name[1] == '0' && name[2] == '0':
+		return at + 5, from + 5
+	}
+	return at, from
 }
 
 // letterSet is the set of the letters of words, as readName collects it.

@@ -213,8 +213,14 @@ func (r *redactor) awsOrGoogleKey(i int) int {
 // command line flags, keys.
 func (r *redactor) dash(i int) int {
 	s := r.s
-	if strings.HasPrefix(s[i:], "-----BEGIN ") {
-		return r.pem(i)
+	if strings.HasPrefix(s[i:], pemDashes) {
+		switch {
+		case strings.HasPrefix(s[i:], pemBeginMark):
+			return r.pem(i)
+		case strings.HasPrefix(s[i:], pemEndMark):
+			return r.pemTail(i)
+		}
+		return 0
 	}
 	if strings.HasPrefix(s[i:], "--") && i+2 < len(s) && kinds[s[i+2]]&kindLower != 0 && (i == 0 || s[i-1] == ' ' || kinds[s[i-1]]&kindQuote != 0) {
 		return r.flag(i + 2)

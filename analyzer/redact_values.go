@@ -43,10 +43,7 @@ func readWhole(s string, i int, separator byte) fieldValue {
 		i++
 	}
 	if separator == '>' {
-		v.from, v.to = i, i+indexOr(s[i:], '<', len(s)-i)
-		if at := strings.Index(s[i:v.to], "&lt;"); at >= 0 {
-			v.to = i + at
-		}
+		v.from, v.to = i, elementEnd(s, i)
 		return v
 	}
 	if end := wrapperEnd(s, i); end > i {
@@ -71,16 +68,40 @@ func readWhole(s string, i int, separator byte) fieldValue {
 	return v
 }
 
+// elementEnd returns where the text of an XML element ends: at the next <,
+// plain or escaped.
+func elementEnd(s string, i int) int {
+	for ; i < len(s); i++ {
+		switch s[i] {
+		case '<':
+			return i
+		case '&', '\\':
+			if c, n := unescape(s, i); n > 0 && c == '<' {
+				return i
+			}
+		}
+	}
+	return i
+}
+
 // wrapperEnd returns the end of what a printer puts before the quotes: Rust's
 // Some(, PHP's string(9), Erlang's <<, Go's []string{. It is i when there is
 // nothing of the kind.
 func wrapperEnd(s string, i int) int {
-	if i < len(s) && s[i] == '\n' { // var_dump breaks the line behind =>
-		i = runEnd(s, i, kindSpace, 64)
+	j := i
+	if i < len(s) && (s[i] == '\n' || s[i] == '\\') { // var_dump breaks the line behind =>
+		j = skipBreak(s, i)
+	}
+	if j == i && i < len(s) && s[i] == '\\' { // << inside JSON
+		if c, n := unescape(s, i); c == '<' {
+			if c, more := unescape(s, min(len(s)-1, i+n)); c == '<' {
+				return i + n + more
+			}
+		}
 	}
 	for _, w := range [...]string{"Some(", "[]string{", "[]uint8{", "[]byte{", "[]byte(", "<<", "SecretStr(", "string("} {
-		end := i + len(w)
-		if !strings.HasPrefix(s[i:], w) {
+		end := j + len(w)
+		if !strings.HasPrefix(s[j:], w) {
 			continue
 		}
 		if digits := runEnd(s, end, kindDigit, 9); digits > end && strings.HasPrefix(s[digits:], ") ") {
@@ -104,7 +125,7 @@ func indexOr(s string, c byte, or int) int {
 // are escaped. Without a closing quote it ends with the line.
 func quotedText(s string, i int) (from, to int, ok bool) {
 	slashes := 0
-	for i < len(s) && s[i] == '\\' && slashes < 8 {
+	for i < len(s) && s[i] == '\\' && slashes < maxSlashes {
 		slashes++
 		i++
 	}
