@@ -1,5 +1,7 @@
 package rules
 
+import "slices"
+
 // automaton is an Aho-Corasick matcher, made into a flat table over the byte
 // classes that the patterns use. One pass reads a text against all patterns;
 // a byte costs one table look-up whatever the number of patterns.
@@ -22,11 +24,9 @@ func newAutomaton(patterns []string) *automaton {
 			}
 		}
 	}
-	states := 1
-	for _, p := range patterns {
-		states += len(p)
-	}
+	states := trieSize(patterns)
 	a.next = make([]int32, 0, states*int(a.width))
+	a.out = make([][]int32, 0, states)
 	a.grow()
 	for id, p := range patterns {
 		a.size[id] = int32(len(p))
@@ -44,8 +44,24 @@ func newAutomaton(patterns []string) *automaton {
 	return a
 }
 
+// trieSize is the number of nodes in the trie of patterns: neighbours in order
+// of text share their longest common prefix.
+func trieSize(patterns []string) int {
+	sorted := slices.Sorted(slices.Values(patterns))
+	n, before := 1, ""
+	for _, p := range sorted {
+		shared := 0
+		for shared < len(p) && shared < len(before) && p[shared] == before[shared] {
+			shared++
+		}
+		n += len(p) - shared
+		before = p
+	}
+	return n
+}
+
 func (a *automaton) grow() int32 {
-	a.next = append(a.next, make([]int32, a.width)...)
+	a.next = a.next[:len(a.next)+int(a.width)]
 	a.out = append(a.out, nil)
 	return int32(len(a.out) - 1)
 }

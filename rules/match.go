@@ -102,13 +102,13 @@ func (r *Rule) fits(e *analyzer.Entry, captures map[string]string) bool {
 		v := property(e, c.path)
 		var f folded
 		f.fold(v)
-		if c.form.expr == nil {
+		if c.form.pattern == "" {
 			if string(f.b) != c.form.literal {
 				return false
 			}
 			continue
 		}
-		m := c.form.expr.FindSubmatchIndex(f.b)
+		m := c.form.regexp().FindSubmatchIndex(f.b)
 		if m == nil || m[0] != 0 || m[1] != len(f.b) {
 			return false
 		}

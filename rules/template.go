@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // A template is a library's message with its variable parts as holes:
@@ -17,10 +18,21 @@ import (
 // punctuation. Everything else is compared folded (see fold.go).
 type template struct {
 	text    string
-	literal string         // set when the template has no hole: the literal is the whole match
-	anchor  string         // the longest fixed part: what the automaton looks for
-	expr    *regexp.Regexp // set when there is a hole or a bound end
-	names   []string       // capture names, in the order of expr's groups; "" for none
+	literal string   // set when the template has no hole: the literal is the whole match
+	anchor  string   // the longest fixed part: what the automaton looks for
+	pattern string   // set when there is a hole or a bound end
+	names   []string // capture names, in the order of the pattern's groups; "" for none
+
+	once sync.Once
+	expr *regexp.Regexp
+}
+
+// regexp compiles the pattern when a text first needs it: of some thousand
+// templates a run meets a few dozen. The pattern is made of known forms and
+// quoted text, so that it always compiles.
+func (t *template) regexp() *regexp.Regexp {
+	t.once.Do(func() { t.expr = regexp.MustCompile(t.pattern) })
+	return t.expr
 }
 
 // holes whose values have a form of their own. Any other name is a value:
@@ -40,6 +52,9 @@ var holes = map[string]string{
 
 // value is the form of a hole without a form of its own.
 const value = `(?:'([^'\n]{0,300})'|\[([^\]\n]{0,300})\]|([^\s',;()\[\]]{1,300}))`
+
+// valueGroups is the number of groups in value.
+const valueGroups = 3
 
 var holePattern = regexp.MustCompile(`\{(\*|[a-z][a-z0-9]*)\}`)
 
@@ -73,11 +88,7 @@ func compile(text string) (*template, error) {
 		t.literal = t.anchor
 		return t, nil
 	}
-	re, err := regexp.Compile(expr.String())
-	if err != nil {
-		return nil, fmt.Errorf("compile template %q: %w", text, err)
-	}
-	t.expr = re
+	t.pattern = expr.String()
 	return t, nil
 }
 
@@ -91,11 +102,12 @@ func (t *template) fixed(expr *strings.Builder, s string) {
 
 func (t *template) hole(expr *strings.Builder, name string) {
 	form, special := holes[name]
+	groups := strings.Count(form, "(") - strings.Count(form, "(?:")
 	if !special {
-		form = value
+		form, groups = value, valueGroups
 	}
 	expr.WriteString(form)
-	for range strings.Count(form, "(") - strings.Count(form, "(?:") - strings.Count(form, `\(`) {
+	for range groups {
 		t.names = append(t.names, name)
 	}
 }
@@ -123,7 +135,7 @@ func wordByte(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9'
 // find returns the first match of t that covers the anchor hit ending at end,
 // as group offsets into b, or nil.
 func (t *template) find(b []byte, end int) []int {
-	if t.expr == nil {
+	if t.pattern == "" {
 		lo := end - len(t.literal)
 		if edge(b, lo) && edge(b, end) {
 			return []int{lo, end}
@@ -131,7 +143,7 @@ func (t *template) find(b []byte, end int) []int {
 		return nil
 	}
 	lo, hi := window(b, end-len(t.anchor), end)
-	for _, m := range t.expr.FindAllSubmatchIndex(b[lo:hi], 8) {
+	for _, m := range t.regexp().FindAllSubmatchIndex(b[lo:hi], 8) {
 		if m[0]+lo > end || m[1]+lo < end || !edge(b, m[0]+lo) || !edge(b, m[1]+lo) {
 			continue
 		}
