@@ -90,8 +90,12 @@ func (a *automaton) link() {
 			}
 		}
 	}
+	ends := make([]bool, len(a.out)) // small enough to stay in the cache
+	for s, out := range a.out {
+		ends[s] = len(out) > 0
+	}
 	for i, s := range a.next {
-		if len(a.out[s]) > 0 {
+		if ends[s] {
 			a.next[i] = -s
 		}
 	}

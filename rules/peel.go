@@ -67,7 +67,7 @@ func withoutFrames(text string) string {
 			quoted = strings.Contains(bare, "^^^") || !strings.HasPrefix(strings.TrimSpace(bare), "File ")
 			continue
 		}
-		quoted = pythonFrame.MatchString(bare)
+		quoted = pythonLine(bare)
 		if quoted || frame(bare) {
 			continue
 		}
@@ -84,7 +84,7 @@ var (
 		`|in [\w./<>]+ \(.*\)$` +
 		`|from .+\.rb:\d+:in .*|.+\.rb:\d+:in .*` + // Ruby
 		`|#\d+ .*` + // PHP
-		`|[\w./*()-]+\(.*\)(?: in goroutine \d+)?$|\t?/?[\w./@-]+\.go:\d+.*|goroutine \d+ \[.*` + // Go
+		`|(?:panic|[\w*()-]*[./][\w./*()-]*)\(.*\)(?: in goroutine \d+)?$|\t?/?[\w./@-]+\.go:\d+.*|goroutine \d+ \[.*` + // Go
 		`|Traceback \(most recent call last\):|During handling of the above exception.*|The above exception was the direct cause.*` + // Python
 		`|--- End of .*stack trace.*` + // .NET
 		`|[~^\s]+` +
@@ -93,10 +93,28 @@ var (
 
 // frame reports whether a line is a stack frame or a seam between two.
 func frame(line string) bool {
-	if strings.TrimSpace(line) == "" {
-		return false
+	return mayBeFrame(strings.TrimLeft(line, " \t")) && frames.MatchString(line)
+}
+
+// frameHeads are how the lines of frames begin that have a word of their own.
+var frameHeads = []string{"at ", "...", "in ", "from ", "#", "Traceback", "During", "The above", "---", "goroutine", "~", "^"}
+
+// mayBeFrame keeps the expression away from the lines that it cannot match:
+// nearly all of them.
+func mayBeFrame(line string) bool {
+	for _, h := range frameHeads {
+		if strings.HasPrefix(line, h) {
+			return true
+		}
 	}
-	return frames.MatchString(line)
+	if open := strings.IndexByte(line, '('); open > 0 && strings.IndexByte(line[:open], ' ') < 0 {
+		return true
+	}
+	return strings.Contains(line, ".go:") || strings.Contains(line, ".rb:")
+}
+
+func pythonLine(line string) bool {
+	return strings.Contains(line, `File "`) && pythonFrame.MatchString(line)
 }
 
 // code is a source line as a Python frame quotes it, or an inspected object's
@@ -135,7 +153,7 @@ func continuation(text string) bool {
 	if line == "" {
 		return false
 	}
-	if pythonFrame.MatchString(line) || frame(line) {
+	if pythonLine(line) || frame(line) {
 		return true
 	}
 	if strings.HasPrefix(line, "  ") || strings.HasPrefix(line, "\t") {

@@ -56,7 +56,7 @@ func compileSet(packs []*Pack) *Set {
 			r.order = len(s.rules)
 			s.rules = append(s.rules, r)
 			for _, t := range r.templates {
-				pt := intern(t.anchor)
+				pt := intern(t.key)
 				pt.uses = append(pt.uses, use{r, t})
 			}
 			for _, w := range r.With {

@@ -19,7 +19,9 @@ import (
 type template struct {
 	text    string
 	literal string   // set when the template has no hole: the literal is the whole match
-	anchor  string   // the longest fixed part: what the automaton looks for
+	anchor  string   // the longest fixed part
+	key     string   // the part of the anchor that the automaton looks for
+	keyEnd  int      // where the key ends in the anchor
 	pattern string   // set when there is a hole or a bound end
 	names   []string // capture names, in the order of the pattern's groups; "" for none
 
@@ -84,6 +86,7 @@ func compile(text string) (*template, error) {
 	if letters(t.anchor) < 4 {
 		return nil, fmt.Errorf("compile template %q: wanted a fixed part with at least 4 letters or digits, found %q as the longest", text, t.anchor)
 	}
+	t.key, t.keyEnd = keyOf(t.anchor)
 	if len(marks) == 0 && !start && !end {
 		t.literal = t.anchor
 		return t, nil
@@ -112,6 +115,33 @@ func (t *template) hole(expr *strings.Builder, name string) {
 	}
 }
 
+// keyBytes bounds a key: longer ones make the automaton larger than a
+// processor's cache and hardly rarer.
+const keyBytes = 24
+
+// keyOf picks what the automaton looks for: the run of ASCII with the most
+// letters (other bytes would double the automaton's alphabet), cut to
+// keyBytes.
+func keyOf(anchor string) (key string, end int) {
+	from := 0
+	for i := 0; i <= len(anchor); i++ {
+		if i < len(anchor) && anchor[i] < 0x80 {
+			continue
+		}
+		run := strings.TrimLeft(anchor[from:i], " ")
+		start := i - len(run)
+		run = strings.TrimRight(run[:min(len(run), keyBytes)], " ")
+		if letters(run) > letters(key) {
+			key, end = run, start+len(run)
+		}
+		from = i + 1
+	}
+	if letters(key) < 4 {
+		return anchor, len(anchor)
+	}
+	return key, end
+}
+
 func letters(s string) (n int) {
 	for i := 0; i < len(s); i++ {
 		if s[i] >= 'a' && s[i] <= 'z' || s[i] >= '0' && s[i] <= '9' {
@@ -136,13 +166,14 @@ func wordByte(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9'
 // as group offsets into b, or nil.
 func (t *template) find(b []byte, end int) []int {
 	if t.pattern == "" {
-		lo := end - len(t.literal)
-		if edge(b, lo) && edge(b, end) {
-			return []int{lo, end}
+		lo := end - t.keyEnd
+		hi := lo + len(t.literal)
+		if lo >= 0 && hi <= len(b) && string(b[lo:hi]) == t.literal && edge(b, lo) && edge(b, hi) {
+			return []int{lo, hi}
 		}
 		return nil
 	}
-	lo, hi := window(b, end-len(t.anchor), end)
+	lo, hi := window(b, end-len(t.key), end)
 	for _, m := range t.regexp().FindAllSubmatchIndex(b[lo:hi], 8) {
 		if m[0]+lo > end || m[1]+lo < end || !edge(b, m[0]+lo) || !edge(b, m[1]+lo) {
 			continue

@@ -41,8 +41,14 @@ func parts(e *analyzer.Entry) []part {
 var colour = regexp.MustCompile(`\x1b?\[[0-9;]{1,12}m`)
 
 func plain(s string) string {
-	if !strings.Contains(s, "[") {
-		return s
+	for i := 0; ; i++ {
+		k := strings.IndexByte(s[i:], '[')
+		if k < 0 {
+			return s
+		}
+		if i += k; i+1 < len(s) && (s[i+1] >= '0' && s[i+1] <= '9' || s[i+1] == ';') {
+			break
+		}
 	}
 	return colour.ReplaceAllString(s, " ")
 }
