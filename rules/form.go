@@ -28,6 +28,7 @@ type places struct {
 type form struct {
 	doc      *conf.Document
 	file     string
+	bare     bool // the pack comes without its samples
 	problems conf.Problems
 }
 
@@ -69,10 +70,10 @@ func (f *form) pack(p *Pack) {
 // rule compiles a rule and reports all that is wrong with it.
 func (f *form) rule(r *Rule, i int) {
 	where := fmt.Sprintf("rules[%d]", i)
-	r.places = places{
-		rule: f.at(where + ".id"), captures: f.at(where + ".captures"),
-		text: f.each(where+".text", len(r.Text)), with: f.each(where+".with", len(r.With)), not: f.each(where+".not", len(r.Not)),
-		examples: f.each(where+".examples", len(r.Examples)), near: f.each(where+".near_misses", len(r.NearMisses)),
+	if f.bare {
+		r.places.rule = f.at(where + ".id")
+	} else {
+		r.places = f.places(r, where)
 	}
 	switch {
 	case r.ID == "":
@@ -83,7 +84,9 @@ func (f *form) rule(r *Rule, i int) {
 	f.meaning(r, where)
 	f.texts(r, where)
 	f.context(r, where)
-	f.samples(r, where)
+	if !f.bare {
+		f.samples(r, where)
+	}
 }
 
 func (f *form) meaning(r *Rule, where string) {
@@ -249,4 +252,13 @@ func nearestKind(k analyzer.ChangeKind) string {
 		return n
 	}
 	return "one of " + strings.Join(names, ", ")
+}
+
+// places notes where the parts of a rule are written.
+func (f *form) places(r *Rule, where string) places {
+	return places{
+		rule: f.at(where + ".id"), captures: f.at(where + ".captures"),
+		text: f.each(where+".text", len(r.Text)), with: f.each(where+".with", len(r.With)), not: f.each(where+".not", len(r.Not)),
+		examples: f.each(where+".examples", len(r.Examples)), near: f.each(where+".near_misses", len(r.NearMisses)),
+	}
 }

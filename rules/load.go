@@ -22,6 +22,7 @@ type folder struct {
 	files fs.FS
 	name  string   // stands before each file's name in problems
 	only  []string // the files to read; nil for every *.yaml and *.yml
+	bare  bool     // without examples and near misses, see [Running]
 	user  bool     // not ours: held against its own examples at load
 }
 
@@ -39,30 +40,7 @@ func Embedded() (*Set, error) {
 // one file. The user's rules are held against their own examples and near
 // misses beside ours; one of the same full name replaces the earlier, see
 // [Set.Replaced]. The error is [conf.Problems] where the packs are at fault.
-func EmbeddedWith(paths ...string) (*Set, error) {
-	ours, err := shipped()
-	if err != nil {
-		return nil, err
-	}
-	folders := []folder{ours}
-	var missing []error
-	for _, path := range paths {
-		theirs, err := userFolder(path)
-		missing = append(missing, err)
-		folders = append(folders, theirs)
-	}
-	if err := errors.Join(missing...); err != nil {
-		return nil, err
-	}
-	s, err := loadFolders(folders)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.check(func(r *Rule) bool { return r.pack.user }); err != nil {
-		return nil, err
-	}
-	return s, nil
-}
+func EmbeddedWith(paths ...string) (*Set, error) { return embeddedWith(false, paths...) }
 
 // Load reads every *.yaml and *.yml file of the given folders, in order of
 // name, checks their form and compiles them; [Set.Check] holds the rules
@@ -132,7 +110,10 @@ func loadFolders(folders []folder) (*Set, error) {
 				problems = append(problems, fmt.Errorf("read pack: %w", err))
 				continue
 			}
-			p, err := parsePack(path.Join(f.name, name), data)
+			if f.bare {
+				data = withoutSamples(data)
+			}
+			p, err := parsePack(path.Join(f.name, name), data, f.bare)
 			if err != nil {
 				problems = append(problems, err)
 				continue
@@ -155,7 +136,7 @@ func loadFolders(folders []folder) (*Set, error) {
 }
 
 // parsePack reads one pack and reports all that is wrong with its form.
-func parsePack(file string, data []byte) (*Pack, error) {
+func parsePack(file string, data []byte, bare bool) (*Pack, error) {
 	p := &Pack{file: file}
 	doc, err := conf.Parse(file, data)
 	if err != nil {
@@ -164,7 +145,7 @@ func parsePack(file string, data []byte) (*Pack, error) {
 	if err := doc.Decode(p); err != nil {
 		return nil, err
 	}
-	f := form{doc: doc, file: file}
+	f := form{doc: doc, file: file, bare: bare}
 	f.pack(p)
 	for i := range p.Rules {
 		r := &p.Rules[i]

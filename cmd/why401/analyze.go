@@ -50,7 +50,7 @@ func newAnalyzeCmd(env *environment) *cobra.Command {
 // analyze runs the pipeline over files. With an error that leaves something
 // readable it returns the report of that too.
 func (env *environment) analyze(ctx context.Context, paths []string) (*analyzer.Report, error) {
-	set, err := env.rules()
+	set, err := env.running()
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ func newClassifyCmd(env *environment) *cobra.Command {
 				return err
 			}
 			defer in.Close()
-			set, err := env.rules()
+			set, err := env.running()
 			if err != nil {
 				return err
 			}

@@ -58,7 +58,7 @@ func newDemoCmd(env *environment) *cobra.Command {
 // in a deployment.
 func (env *environment) demo(ctx context.Context, sc lab.Scenario, seed uint64) (*analyzer.Report, error) {
 	say := func(f string, args ...any) { fmt.Fprintf(env.stderr, f+"\n", args...) }
-	set, err := env.rules()
+	set, err := env.running()
 	if err != nil {
 		return nil, err
 	}

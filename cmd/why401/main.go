@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -16,7 +17,18 @@ import (
 	"github.com/why401/why401/rules"
 )
 
+// Memory is traded for processor time up to a bound: the heap may grow to four
+// times what is alive, and to softLimit before the collector works harder.
+const (
+	gcPercent = 300
+	softLimit = 200 << 20
+)
+
 func main() {
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetGCPercent(gcPercent)
+		debug.SetMemoryLimit(softLimit)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	go func() {
 		<-ctx.Done()
@@ -71,7 +83,18 @@ func (env *environment) open(args []string) (io.ReadCloser, error) {
 	return f, nil
 }
 
-// rules loads the embedded packs and, over them, those of --rules.
+// running loads the packs to classify with: the shipped ones and, over them,
+// those of --rules.
+func (env *environment) running() (*rules.Set, error) {
+	var paths []string
+	if env.rulesDir != "" {
+		paths = append(paths, env.rulesDir)
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // most of what loading makes stays
+	return env.loaded(rules.Running, paths...)
+}
+
+// rules loads the same packs with their examples and near misses.
 func (env *environment) rules() (*rules.Set, error) {
 	if env.rulesDir == "" {
 		return env.rulesWith()
@@ -82,7 +105,11 @@ func (env *environment) rules() (*rules.Set, error) {
 // rulesWith loads the embedded packs and, over them, those of the given
 // folders and files.
 func (env *environment) rulesWith(paths ...string) (*rules.Set, error) {
-	set, err := rules.EmbeddedWith(paths...)
+	return env.loaded(rules.EmbeddedWith, paths...)
+}
+
+func (env *environment) loaded(load func(...string) (*rules.Set, error), paths ...string) (*rules.Set, error) {
+	set, err := load(paths...)
 	if err != nil {
 		return nil, exitHint(exitConfig, fmt.Errorf("load rules:\n%w", err), "why401 rules test "+strings.Join(paths, " "))
 	}
@@ -93,7 +120,7 @@ func (env *environment) rulesWith(paths ...string) (*rules.Set, error) {
 // of dir replace.
 func (env *environment) serveRules(dir string, log zerolog.Logger) (*rules.Set, error) {
 	env.rulesDir = dir
-	set, err := env.rules()
+	set, err := env.running()
 	if err != nil {
 		return nil, err
 	}
