@@ -70,10 +70,13 @@ const (
 	DimAlg      Dimension = "alg"
 	DimRule     Dimension = "rule"
 	DimClient   Dimension = "client"
+	// DimRefused are the clients of refused requests, whatever the reason:
+	// the line that gives it seldom knows the client.
+	DimRefused Dimension = "refused_client"
 )
 
 // Population is a change by N of how often Value was seen among the findings
-// of one service, reason and hour.
+// of one service, reason and hour; among its requests where Reason is empty.
 type Population struct {
 	Hour      int64 // hours since the Unix epoch
 	Service   Service

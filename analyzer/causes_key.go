@@ -4,7 +4,7 @@ package analyzer
 
 var platformCauses = []CauseInfo{
 	{
-		ID: "authz.platform_iam", Means: "the platform's IAM refuses the caller before the service runs", Level: LevelError, Reasons: []Reason{PlatformIAMDenied},
+		ID: "authz.platform_iam", Means: "the platform's IAM refuses the caller before the service runs", Level: LevelError, Reasons: []Reason{PlatformIAMDenied, MissingToken, MalformedToken},
 		Confirms: "an unauthenticated call is refused by the platform, and the IAM policy lacks roles/run.invoker for the caller",
 		Explains: []Cause{"meta.unclassified"},
 		Do: []string{"this is not a JWT secret problem: leave the secrets alone", "grant roles/run.invoker (or the gateway's own role) to the caller's service account, or allow unauthenticated calls on purpose",

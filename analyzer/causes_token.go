@@ -95,7 +95,7 @@ var claimCauses = []CauseInfo{
 		needs: [][]*fact{{factDeployElsewhere, factSudden, factManyClients}, {factEveryone, factDeployElsewhere}, {factEveryone, factDeploy}}, against: []*fact{factOneClient},
 	},
 	{
-		ID: "claim.type_invalid", Means: "a claim has the wrong type or unit", Level: LevelError, Reasons: []Reason{InvalidClaim, MalformedToken},
+		ID: "claim.type_invalid", Means: "a claim has the wrong type or unit", Level: LevelError, Reasons: []Reason{InvalidClaim},
 		Confirms: "a fresh token of the issuer carries the claim in the wrong type", Do: []string{"mend the issuer's serializer: exp, iat and nbf are numbers of seconds (RFC 7519, section 2)"},
 		needs: [][]*fact{{factDeployElsewhere, factSudden, factManyClients}, {factEveryone, factDeployElsewhere}}, against: []*fact{factOneClient},
 	},

@@ -141,6 +141,9 @@ func (c *complaint) population(d Dimension) map[string]int64 {
 			out[v] += n
 		}
 	}
+	if len(out) == 0 && d == DimClient {
+		return c.scene.ledger.Population(c.service, "", DimRefused, c.from/60, c.to/60+1)
+	}
 	return out
 }
 

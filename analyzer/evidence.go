@@ -83,6 +83,59 @@ func (l *Ledger) populate(e *effect, r Reason) {
 	}
 }
 
+// sampled tells which accepted requests are looked at for their instance: one
+// in sampling, chosen by identity, so that the order of arrival does not
+// matter.
+const sampling = 4
+
+func sampled(k Key) bool { return k[0]%sampling == 0 }
+
+// bar is a population that requests are offered to, and barred what it takes
+// to come in: once full, it holds the values with the smallest hashes, so that
+// most are turned away without a look at it.
+type bar struct {
+	origin *Origin
+	hour   int64
+	dim    Dimension
+}
+
+const maxBars = 16 << 10
+
+// callers notes who was let through or refused, and by which instance.
+func (l *Ledger) callers(e *effect) {
+	hour := minute(e.at) / 60
+	if e.instance != "" {
+		l.offer(bar{e.origin, hour, DimInstance}, xxh3.HashString(e.instance), func() string { return e.instance }, sampling)
+	}
+	if e.client == 0 {
+		return
+	}
+	dim := DimClient
+	if e.request == OutcomeRefused {
+		dim = DimRefused
+	}
+	var buf [16]byte
+	text := strconv.AppendUint(buf[:0], e.client, 36)
+	l.offer(bar{e.origin, hour, dim}, xxh3.Hash(text), func() string { return string(text) }, 1)
+}
+
+// offer adds n to a value of a population of requests, if there is room.
+func (l *Ledger) offer(b bar, hash uint64, value func() string, n int64) {
+	if top, ok := l.bars[b]; ok && hash > top {
+		return
+	}
+	c := popCell{popKey{b.hour, b.origin.Service, "", b.dim}, value()}
+	if l.pops.add(c, n) {
+		l.popDiff[c] += n
+	}
+	if held := l.pops.m[c.popKey]; len(held) >= l.pops.limit {
+		if len(l.bars) >= maxBars {
+			clear(l.bars)
+		}
+		l.bars[b] = held[len(held)-1].hash
+	}
+}
+
 type exemplarKey struct {
 	service Service
 	reason  Reason

@@ -1,6 +1,7 @@
 package analyzer
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -43,6 +44,9 @@ func (c *complaint) rotation() (rotation, taken *Change) {
 	return r, t
 }
 
+// who is the service that a start, a deploy or a loaded secret is of.
+func (c *Change) who() string { return cmp.Or(c.Service.Name, c.Target) }
+
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
@@ -57,7 +61,7 @@ var factRotation = &fact{"rotation_before", signalChange, func(c *complaint) (an
 	}
 	words := fmt.Sprintf("%s %s of %s at %s, %s before the first failure", r.Kind, r.Version, r.Target, r.At.UTC().Format("15:04:05"), max(0, c.onset().Sub(r.At)).Round(time.Second))
 	if taken != nil {
-		words += fmt.Sprintf("; %s took it up at %s", taken.Target, taken.At.UTC().Format("15:04:05"))
+		words += fmt.Sprintf("; %s took it up at %s", taken.who(), taken.At.UTC().Format("15:04:05"))
 	}
 	return yes, words
 }}
@@ -108,21 +112,28 @@ func (c *complaint) deploy() *Change {
 }
 
 var factDeployElsewhere = &fact{"signer_deployed_before", signalChange, func(c *complaint) (answer, string) {
-	d := c.scene.last(c.onset().Add(-c.scene.cfg.Near), c.horizon(), func(x *Change) bool { return !x.concerns(c.service) && c.scene.signs(x.Target) }, RevisionDeployed, ConfigEdited)
+	signers := c.scene.signers()
+	if len(signers) == 0 {
+		return unknown, ""
+	}
+	d := c.scene.last(c.onset().Add(-c.scene.cfg.Near), c.horizon(), func(x *Change) bool { return slices.Contains(signers, x.Target) && !x.concerns(c.service) }, RevisionDeployed, ConfigEdited)
 	if d == nil {
 		return no, ""
 	}
 	return yes, fmt.Sprintf("%s of %s, which signs tokens, at %s came just before", d.Kind, d.Target, d.At.UTC().Format("15:04:05"))
 }}
 
-// signs reports whether a service mints tokens, as declared, or may do so
-// because nothing is declared.
-func (sc *scene) signs(service string) bool {
-	if sc.domain == nil || len(sc.domain.Services) == 0 {
-		return slices.ContainsFunc(sc.services, func(s Service) bool { return s.Name == service })
+// signers are the services that are declared to mint tokens.
+func (sc *scene) signers() []string {
+	var out []string
+	if sc.domain != nil {
+		for _, m := range sc.domain.Services {
+			if m.Signs {
+				out = append(out, m.Name)
+			}
+		}
 	}
-	m := sc.domain.member(service)
-	return m != nil && m.Signs
+	return out
 }
 
 var factStart = &fact{"start_before", signalTime, func(c *complaint) (answer, string) {

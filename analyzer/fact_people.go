@@ -218,12 +218,24 @@ var factAlgNone = &fact{"alg_none", signalPopulation, func(c *complaint) (answer
 	return no, ""
 }}
 
+// gatePacks are the packs of platforms that refuse callers before the service
+// runs.
+var gatePacks = []string{"google-cloud-run/", "google-iap/"}
+
 var factGate = &fact{"platform_gate", signalPopulation, func(c *complaint) (answer, string) {
-	rules := slices.Sorted(maps.Keys(c.population(DimRule)))
-	if len(rules) == 0 {
+	texts, all := c.population(DimRule), int64(0)
+	var gate []string
+	of := int64(0)
+	for _, rule := range slices.Sorted(maps.Keys(texts)) {
+		all += texts[rule]
+		if slices.ContainsFunc(gatePacks, func(p string) bool { return strings.HasPrefix(rule, p) }) {
+			gate, of = append(gate, rule), of+texts[rule]
+		}
+	}
+	if all == 0 {
 		return unknown, ""
 	}
-	return yes, "the texts are the platform's own: " + list(rules)
+	return truth(of*10 >= all*9), "the texts are the platform's own: " + list(gate)
 }}
 
 // factSilentApp: the service itself says nothing of tokens while the platform

@@ -61,11 +61,19 @@ var factShort = &fact{"short", signalTime, func(c *complaint) (answer, string) {
 	return yes, fmt.Sprintf("it lasted %d min", c.to-c.from+1)
 }}
 
+// steadyShare is the share of decisions below which ordinary failures, such
+// as expired tokens, need no explanation.
+const steadyShare = 0.1
+
 var factSteady = &fact{"steady", signalTime, func(c *complaint) (answer, string) {
-	if c.baseline == 0 {
-		return truth(c.from-c.scene.ledger.window.services[c.service].first < 5 && c.to-c.from > 5), "it has been there all the time"
+	all := c.rates.Accepted + c.rates.Refused
+	if all == 0 {
+		return unknown, ""
 	}
-	return truth(c.share < 3*c.baseline), "it is near its usual level of " + percent(c.baseline)
+	if c.share < steadyShare || wilsonLow(min(c.count, all), all) < 2*c.baseline {
+		return yes, fmt.Sprintf("it is at an ordinary level: %s of the decisions, %s in the hour before", percent(c.share), percent(c.baseline))
+	}
+	return no, ""
 }}
 
 var factRises = negate(factSteady, "rises", "it is far above its usual level")

@@ -51,6 +51,7 @@ type Ledger struct {
 	pending Batch
 	counts  map[Cell]int64
 	popDiff map[popCell]int64
+	bars    map[bar]uint64
 	touched map[uint64]bool
 }
 
@@ -59,7 +60,7 @@ func NewLedger(cfg LedgerConfig) *Ledger {
 	cfg.defaults()
 	l := &Ledger{
 		cfg: cfg, traces: map[uint64]*traceJoin{}, window: NewWindow(), unclaimed: map[Service]int64{},
-		counts: map[Cell]int64{}, popDiff: map[popCell]int64{}, touched: map[uint64]bool{},
+		counts: map[Cell]int64{}, popDiff: map[popCell]int64{}, bars: map[bar]uint64{}, touched: map[uint64]bool{},
 	}
 	l.seen.limit, l.marks.limit = cfg.Keys, cfg.Marks
 	l.pops.limit, l.exemplars.limit, l.templates.limit = cfg.Values, cfg.Exemplars, cfg.Templates
@@ -70,17 +71,19 @@ func NewLedger(cfg LedgerConfig) *Ledger {
 // effect is what one entry does to the ledger. Workers make effects side by
 // side; the ledger applies them one after the other.
 type effect struct {
-	key     Key
-	at      int64 // unix nanoseconds of event time
-	origin  *Origin
-	trace   uint64
-	client  uint64
-	request Outcome         // what the status of a request log says
-	class   *Classification // nil when no text was worth a look
-	entry   *Entry          // set together with class
-	poison  *Poison
-	self    bool
-	joined  bool // put together from parts that were counted already
+	key    Key
+	at     int64 // unix nanoseconds of event time
+	origin *Origin
+	trace  uint64
+	client uint64
+	// instance is set on a sample of the accepted requests
+	instance string
+	request  Outcome         // what the status of a request log says
+	class    *Classification // nil when no text was worth a look
+	entry    *Entry          // set together with class
+	poison   *Poison
+	self     bool
+	joined   bool // put together from parts that were counted already
 }
 
 // apply adds one entry.
@@ -143,6 +146,7 @@ func (l *Ledger) poison(p *Poison) {
 
 // request counts a request log.
 func (l *Ledger) request(e *effect) {
+	l.callers(e)
 	if e.request == OutcomeAccepted {
 		l.add(Cell{minute(e.at), e.origin.Service, KindAccepted, ""}, 1)
 		if e.trace != 0 {

@@ -162,6 +162,9 @@ func (p *Pipeline) read(d *Decoder, m *Message) effect {
 		e.request = OutcomeRefused
 	case h.Status >= 100 && h.Status < 400:
 		e.request = OutcomeAccepted
+		if sampled(e.key) {
+			e.instance = d.instance(h.Origin).Instance
+		}
 	}
 	if !h.Audit && !h.Split && !(len(h.Text) > 0 && p.classifier.Screen(h.Text)) && !(h.Severity >= SeverityCritical && len(h.Text) == 0 && h.Status == 0) {
 		return e

@@ -135,13 +135,19 @@ func (r *ChangeRule) change(e *analyzer.Entry, captures map[string]string) *anal
 			c.Target, c.Version = e.Origin.Name, e.Origin.Revision
 		}
 	}
-	for k, v := range r.Details {
-		if v = fill(v); v != "" {
+	detail := func(k, v string) {
+		if v != "" {
 			if c.Details == nil {
 				c.Details = map[string]string{}
 			}
 			c.Details[k] = v
 		}
+	}
+	for k, v := range r.Details {
+		detail(k, fill(v))
+	}
+	if r.Kind == analyzer.RevisionDeployed {
+		detail(analyzer.MountsDetail, mounts(e))
 	}
 	return c
 }
