@@ -125,7 +125,7 @@ var clientCauses = []CauseInfo{
 	{
 		ID: "abuse.forgery", Means: "tokens that none of our issuers signed", Level: LevelWarning, Reasons: []Reason{BadSignature, KeyNotFound, MalformedToken, AlgorithmMismatch},
 		Confirms: "canaries of every live version pass, and no version verifies the tokens", Do: []string{"rate-limit or block the sources", "leave the secrets alone: regular clients are let through"},
-		needs: [][]*fact{{factStrangers, factQuietWorld}, {factManyKids, factQuietWorld}, {factStrangers, factSome, factSeveral}, {factManyKids, factStrangers, factSudden}}, supports: []*fact{factStrangers, factManyKids, factSome, factQuietWorld},
+		needs: [][]*fact{{factStrangers, factQuietWorld}, {factManyKids, factQuietWorld}, {factStrangers, factSome, factSudden}, {factManyKids, factStrangers, factSudden}}, supports: []*fact{factStrangers, factManyKids, factSome, factQuietWorld},
 	},
 	{
 		ID: "abuse.refresh_reuse", Means: "refresh tokens are used twice", Level: LevelInfo, Reasons: []Reason{ReplayedToken},

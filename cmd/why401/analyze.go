@@ -18,7 +18,7 @@ import (
 )
 
 func newAnalyzeCmd(env *environment) *cobra.Command {
-	format, failOn := "text", false
+	format, file, probes, failOn := "text", "", "", false
 	cmd := &cobra.Command{
 		Use:   "analyze FILE…|-",
 		Short: "read exported log entries from files or stdin and report what was refused, and why",
@@ -29,7 +29,7 @@ func newAnalyzeCmd(env *environment) *cobra.Command {
 			if !slices.Contains(analyzer.Formats, format) {
 				return exitHint(exitUsage, fmt.Errorf("unknown format %q", format), "--format "+strings.Join(analyzer.Formats, "|"))
 			}
-			report, err := env.analyze(cmd.Context(), args)
+			report, err := env.analyze(cmd.Context(), args, file, probes)
 			if report == nil {
 				return err
 			}
@@ -42,6 +42,8 @@ func newAnalyzeCmd(env *environment) *cobra.Command {
 			return err
 		},
 	}
+	cmd.Flags().StringVarP(&file, "config", "c", "", "configuration file: environments, key domains and when failures count")
+	cmd.Flags().StringVar(&probes, "probes", "", "results of probes of the same time, as validate --format json prints them")
 	cmd.Flags().StringVar(&format, "format", format, "text, json or md")
 	cmd.Flags().BoolVar(&failOn, "fail-on", false, "exit 1 when there is an incident")
 	return cmd
@@ -49,7 +51,15 @@ func newAnalyzeCmd(env *environment) *cobra.Command {
 
 // analyze runs the pipeline over files. With an error that leaves something
 // readable it returns the report of that too.
-func (env *environment) analyze(ctx context.Context, paths []string) (*analyzer.Report, error) {
+func (env *environment) analyze(ctx context.Context, paths []string, file, probes string) (*analyzer.Report, error) {
+	cfg, _, err := env.load(file, nil)
+	if err != nil {
+		return nil, err
+	}
+	diagnosis := cfg.diagnosis()
+	if diagnosis.Probes, err = env.probeResults(probes); err != nil {
+		return nil, err
+	}
 	set, err := env.running()
 	if err != nil {
 		return nil, err
@@ -62,7 +72,7 @@ func (env *environment) analyze(ctx context.Context, paths []string) (*analyzer.
 	if err != nil {
 		return nil, exitWith(exitBackend, err)
 	}
-	p, err := analyzer.NewPipeline(ctx, set, held, nil, analyzer.LedgerConfig{})
+	p, err := analyzer.NewPipeline(ctx, set, held, cfg.Environments, analyzer.LedgerConfig{})
 	if err != nil {
 		return nil, exitWith(exitBackend, err)
 	}
@@ -75,7 +85,7 @@ func (env *environment) analyze(ctx context.Context, paths []string) (*analyzer.
 	if err := p.Flush(ctx); err != nil {
 		return nil, exitWith(exitBackend, err)
 	}
-	report := p.Report(analyzer.DiagnosisConfig{})
+	report := p.Report(diagnosis)
 	if report.Totals.Entries == 0 && err == nil {
 		fmt.Fprintln(env.stderr, "why401: no entries found")
 	}
@@ -83,6 +93,23 @@ func (env *environment) analyze(ctx context.Context, paths []string) (*analyzer.
 		err = exitWith(exitInput, err)
 	}
 	return report, err
+}
+
+// probeResults reads the results of probes; none without a file.
+func (env *environment) probeResults(file string) ([]analyzer.ProbeResult, error) {
+	if file == "" {
+		return nil, nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, exitWith(exitInput, fmt.Errorf("open probe results: %w", err))
+	}
+	defer f.Close()
+	out, err := analyzer.ReadProbes(f)
+	if err != nil {
+		return nil, exitHint(exitInput, fmt.Errorf("%s: %w", file, err), "why401 validate --format json > "+file)
+	}
+	return out, nil
 }
 
 // progress draws on stderr while it is a terminal.
