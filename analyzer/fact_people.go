@@ -220,7 +220,7 @@ var factAlgNone = &fact{"alg_none", signalPopulation, func(c *complaint) (answer
 
 // gatePacks are the packs of platforms that refuse callers before the service
 // runs.
-var gatePacks = []string{"google-cloud-run/", "google-iap/"}
+var gatePacks = []string{"google-front-doors/"}
 
 var factGate = &fact{"platform_gate", signalPopulation, func(c *complaint) (answer, string) {
 	texts, all := c.population(DimRule), int64(0)
