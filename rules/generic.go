@@ -16,7 +16,7 @@ func (s *Set) generic(rd *reading, known []match, c *analyzer.Classification) {
 	for i, p := range rd.parts {
 		text := p.Text
 		for _, m := range known {
-			if m.part == i && m.rule.weak() && m.to <= len(text) && len(text) == len(p.Text) {
+			if m.part == i && m.rule.Reason == analyzer.Unspecified && m.to <= len(text) && len(text) == len(p.Text) {
 				text = p.Text[:m.from] + ". " + p.Text[m.to:]
 			}
 		}
@@ -41,7 +41,7 @@ func (s *Set) generic(rd *reading, known []match, c *analyzer.Classification) {
 		}
 	}
 	switch {
-	case best.strength >= loose:
+	case best.strength == definite, best.strength == loose && c.Primary() == analyzer.Unspecified, best.strength == loose && len(c.Reasons) == 0:
 		c.Reasons, c.Rule, c.Library, c.Match = []analyzer.Reason{best.reason}, "generic/"+strings.ReplaceAll(string(best.reason), "_", "-"), "", analyzer.MatchGeneric
 		c.Text = text
 	case len(c.Reasons) > 0:
@@ -89,6 +89,9 @@ func (s *Set) readLine(line string, near thing) verdict {
 		return best
 	}
 	for i := 1; i < len(clauses); i++ {
+		if !senses[i-1].completes(senses[i]) {
+			continue
+		}
 		if v := judge(senses[i-1].and(senses[i]), near, strangers); v.strength > best.strength {
 			best = v
 		}
@@ -99,6 +102,12 @@ func (s *Set) readLine(line string, near thing) verdict {
 		}
 	}
 	return best
+}
+
+// completes reports whether two neighbours make one statement: one of them
+// only names something or only complains.
+func (s sense) completes(o sense) bool {
+	return s.signs&^filler == 0 || o.signs&^filler == 0 || s.things == 0 || o.things == 0
 }
 
 // strangers is the number of words that a clause may hold without the reader
@@ -166,7 +175,7 @@ func (s *Set) senseOf(text string) (got sense, strange int) {
 		for j, o := range spans {
 			if i != j && o.lo <= sp.lo && sp.hi <= o.hi && o.hi-o.lo > sp.hi-sp.lo {
 				things = things && o.things == 0
-				signs = signs && o.signs&^filler == 0
+				signs = signs && o.signs == 0
 			}
 		}
 		if things {
