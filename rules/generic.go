@@ -134,6 +134,10 @@ func judge(s sense, near thing, strange int) verdict {
 	return verdict{}
 }
 
+// stays is what a word keeps inside a longer one: the token of "token type" is
+// one, the key of "secret key" and the user of "user claims" are not.
+const stays = aToken | isJWT | aClaim | anIssuer | anAudience | aSubject | anAlgorithm | aKeyID
+
 // span is one word of the vocabulary in a text.
 type span struct {
 	lo, hi int
@@ -171,16 +175,18 @@ func (s *Set) senseOf(text string) (got sense, strange int) {
 	known := make([]bool, len(f.b))
 	first := -1
 	for i, sp := range spans {
-		things, signs := true, true
+		things, signs := ^thing(0), true
 		for j, o := range spans {
 			if i != j && o.lo <= sp.lo && sp.hi <= o.hi && o.hi-o.lo > sp.hi-sp.lo {
-				things = things && o.things == 0
+				if o.things != 0 {
+					things = stays
+				}
 				signs = signs && o.signs == 0
 			}
 		}
-		if things {
+		if sp.things &= things; sp.things != 0 {
 			got.things |= sp.things
-			if sp.things != 0 && (first < 0 || sp.lo < first) {
+			if first < 0 || sp.lo < first {
 				first, got.lead = sp.lo, sp.things
 			}
 		}

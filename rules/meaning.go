@@ -81,6 +81,7 @@ var meanings = []meaning{
 
 	// Algorithms.
 	{reason: analyzer.AlgNoneRejected, all: anAlgorithm, signs: isNone, not: trade | unset&^unset, near: isJWT | aSignature | aToken, no: aSecret | aConfig},
+	{reason: analyzer.AlgNoneRejected, all: anAlgorithm, signs: isNone, some: differs | denied | unsupported, not: trade, no: aSecret | aConfig},
 	{reason: analyzer.AlgNoneRejected, signs: isNone, any: aSignature, all: aToken, not: trade, no: aSecret | aKey | aConfig | aUser},
 	{reason: analyzer.AlgNoneRejected, signs: isNone, any: isJWT, some: wrong | unsupported, all: aSignature, not: trade, no: aSecret | aKey | aConfig},
 	{reason: analyzer.WeakSecret, signs: tooShort, any: aSecret | aKey, near: isJWT | aSignature | anAlgorithm | isCrypto, not: otherTrade | hypothesis, no: anExpiry | aCertificate},
@@ -98,7 +99,7 @@ var meanings = []meaning{
 	// Keys and where they come from.
 	{reason: analyzer.IssuerDiscoveryFailed, all: aDiscovery, some: complain | broken, not: trade, no: aConfig | aKeySet},
 	{reason: analyzer.IssuerDiscoveryFailed, all: aDiscovery, signs: broken, not: trade},
-	{reason: analyzer.JWKSUnavailable, all: aKeySet, some: broken | limited, not: trade},
+	{reason: analyzer.JWKSUnavailable, any: aKeySet | aJWK, some: broken | limited, not: trade},
 	{reason: analyzer.JWKSUnavailable, all: aKeySet, signs: fetching | fails, not: trade | notFound | lacking, no: aForm | aKeyID},
 	{reason: analyzer.JWKSUnavailable, all: aKeys, signs: broken, near: isJWT | aSignature, not: trade | notFound, no: aForm | aKeyID | aSecret},
 	{reason: analyzer.JWKSUnavailable, all: isJWT, signs: broken | checkFailed, not: trade | notFound, no: aDiscovery | aSignature | aClaim},
@@ -114,7 +115,7 @@ var meanings = []meaning{
 	{reason: analyzer.JWKSInvalid, all: aKeys | aForm, near: isJWT, not: trade, some: complain, no: aSignature | aKeyID | isCrypto},
 	{reason: analyzer.JWKSInvalid, all: aKeySet | aForm, not: trade, some: complain, no: aSignature | aKeyID},
 	{reason: analyzer.SecretLoadFailed, all: aStore, some: denied | broken | fails | notFound, not: trade},
-	{reason: analyzer.KeyNotFound, all: aKey | aSecret, signs: notFound, near: aTrade, not: trade | unset, no: aConfig | aForm},
+	{reason: analyzer.KeyNotFound, all: aKey | aSecret, signs: notFound, near: aTrade | aSecret, not: trade | unset, no: aConfig | aForm},
 	{reason: analyzer.MissingSecret, all: aSecret, some: lacking | notFound | unset, near: isJWT | aSignature | anAuth, not: trade | either, no: aHeader | aForm | aKeyID | aClaim | aKeySet | aLogin | anIntrospection},
 	{reason: analyzer.MissingSecret, all: aKey, signs: unset, near: isJWT | aSignature, not: trade, no: aHeader | aForm | aKeyID | aClaim | anAlgorithm},
 	{reason: analyzer.SecretLoadFailed, all: aSecret, signs: broken, near: isJWT | aSignature | aToken, not: trade, no: aKeySet | aToken},
@@ -124,12 +125,18 @@ var meanings = []meaning{
 	{reason: analyzer.CertificateInvalid, all: aCertificate, some: wrong | expired | tooEarly, near: aKeySet | aDiscovery, not: otherTrade, loose: true},
 
 	// Claims that are not the wanted ones.
+	{reason: analyzer.AudienceMismatch, all: anAudience, signs: holdsNo, some: expects | required | differs, not: trade},
+	{reason: analyzer.AudienceMismatch, all: anAudience, signs: lacking | expects, not: trade, near: aTrade},
+	{reason: analyzer.AudienceMismatch, all: anAudience, signs: notFound, not: trade | lacking, near: aTrade, no: aConfig},
+	{reason: analyzer.IssuerMismatch, all: anIssuer, signs: notFound, not: trade | lacking | broken, near: aTrade, no: aConfig | aKey},
 	{reason: analyzer.MissingClaim, any: aClaim, some: gone, not: trade | either, no: aKey | aConfig | aScope | aSession | aUser, near: aTrade},
 	{reason: analyzer.MissingClaim, any: anIssuer | anAudience | aSubject, all: aToken, some: lacking, not: trade | either | differs, no: aKey | aConfig | aUser},
 	{reason: analyzer.IssuerMismatch, all: anIssuer, some: wrong | notFound | lacking | unset | unsupported, not: trade | broken, near: aTrade, no: aForm | aKey | aConfig | aCertificate | aScope},
 	{reason: analyzer.IssuerMismatch, all: anIssuer, some: wrong | notFound | lacking | unset | unsupported, not: trade | broken, near: isJWT, no: aForm | aKey | aCertificate},
 	{reason: analyzer.IssuerMismatch, all: anIssuer, signs: expects, not: trade | broken, near: aTrade},
 	{reason: analyzer.AudienceMismatch, all: anAudience, some: wrong | notFound | expects | lacking, not: trade | broken, near: aTrade, no: aForm | aKey | aCertificate},
+	{reason: analyzer.IssuerMismatch, all: anIssuer, some: differs | negated, not: trade | broken | gone, plain: true, no: aCertificate | aConfig | aKey | aForm},
+	{reason: analyzer.AudienceMismatch, all: anAudience, signs: negated, not: trade | broken | gone, plain: true, no: aConfig | aForm},
 	{reason: analyzer.IssuerMismatch, all: anIssuer, signs: checkFailed, not: trade | broken, no: aCertificate},
 	{reason: analyzer.AudienceMismatch, all: anAudience, signs: checkFailed, not: trade | broken},
 	{reason: analyzer.AudienceMismatch, all: anAudience, signs: differs, not: trade | broken},
@@ -139,7 +146,7 @@ var meanings = []meaning{
 
 	// Who asks, and how.
 	{reason: analyzer.InsufficientScope, all: aScope, some: complain | required, not: trade | broken, near: isJWT | anAuth | aToken, no: aConfig | aUser | aStore},
-	{reason: analyzer.WrongScheme, all: aScheme, some: wrong | gone | unsupported | required, near: aHeader | isJWT | anAuth, not: trade, no: aClaim | aKey | aSignature | aConfig},
+	{reason: analyzer.WrongScheme, all: aScheme, some: wrong | gone | unsupported | required, near: aHeader | isJWT | anAuth | aToken, not: trade, no: aClaim | aKey | aSignature | aConfig},
 	{reason: analyzer.WrongScheme, all: aHeader | isJWT, some: negated | differs, not: trade | gone, no: aToken | anAlgorithm | aKeyID | aSignature | aKey | aShape | aCritical | aType | anEncrypted | aDocument},
 	{reason: analyzer.WrongScheme, any: aHeader, signs: several, near: isJWT, not: trade},
 	{reason: analyzer.MalformedToken, all: aSignature, signs: several, near: isJWT, not: trade},
