@@ -38,6 +38,9 @@ func FuzzRedact(f *testing.F) {
 		if again := Redact(got); again != got {
 			t.Errorf("not idempotent\n in    %q\n once  %q\n twice %q", s, got, again)
 		}
+		if len(got) > 4*len(s)+64 {
+			t.Errorf("%d bytes grow to %d: %q to %q", len(s), len(got), s, got)
+		}
 		if utf8.ValidString(s) && !utf8.ValidString(got) {
 			t.Errorf("breaks UTF-8: %q to %q", s, got)
 		}

@@ -84,7 +84,7 @@ func isKeptValue(v string) bool {
 			return true
 		}
 	}
-	return isResourceName(v) || strings.HasPrefix(v, "sha256:") && len(v) < 80
+	return isResourceName(v) || strings.HasSuffix(v, ":latest") || strings.HasPrefix(v, "sha256:") && len(v) < 80
 }
 
 // isPlaceholder tells <JWT>, {token} or [token]: one word in brackets.

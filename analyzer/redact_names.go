@@ -101,6 +101,7 @@ var nameWords = func() []nameWord {
 			all = append(all, nameWord{w, letterSet(w), class, where})
 		}
 	}
+	add(className, whole, "setsecrets", "updatesecrets") // gcloud's flags: NAME=secret:version
 	add(classAuth, suffix, "authorization")
 	add(classCookie, suffix, "cookie", "cookies")
 	add(classSecret, anywhere, "secret", "password", "passwd", "passphrase", "passcode", "credential",
@@ -113,11 +114,33 @@ var nameWords = func() []nameWord {
 	add(classEmail, suffix, "email", "emailaddress", "mail", "mailaddress")
 	add(classSubject, suffix, "userid", "username", "userprincipalname", "subject", "principalid")
 	add(classSubject, whole, "sub", "user", "uid", "upn", "oid", "nameid", "uniquename", "login", "actor", "remoteuser",
-		"authenticateduser", "enduser", "userinfo")
+		"authenticateduser", "enduser", "userinfo", "givenname", "familyname", "middlename", "nickname", "phonenumber", "birthdate")
 	add(classJWK, whole, "d", "p", "q", "dp", "dq", "qi", "k")
 	add(classHolder, whole, "header", "headers", "value", "string", "envelope", "payload", "segment")
 	add(className, whole, "name", "key", "names", "keys")
 	return all
+}()
+
+// minInner is the length below which no name can hold a word anywhere but at
+// its end: the shortest of those, secret and apikey, have six letters.
+const minInner = 6
+
+// wordsByEnd holds, for names shorter than minInner and for longer ones, and
+// for the last letter of a name, the indexes of the words that can match it, in
+// the order of nameWords. It is never written to after initialisation.
+var wordsByEnd = func() (lists [2][32][]uint8) {
+	for i, w := range nameWords {
+		for end := range 32 {
+			ends := end == int(w.word[len(w.word)-1]&31)
+			if ends && len(w.word) < minInner {
+				lists[0][end] = append(lists[0][end], uint8(i))
+			}
+			if ends || w.where == anywhere {
+				lists[1][end] = append(lists[1][end], uint8(i))
+			}
+		}
+	}
+	return lists
 }()
 
 // metadataWords end the names of what is said about a secret, not of the
@@ -136,7 +159,11 @@ func classify(name []byte, letters uint32) nameClass {
 	if len(name) == 0 {
 		return classNone
 	}
-	for i := range nameWords {
+	long := 0
+	if len(name) >= minInner {
+		long = 1
+	}
+	for _, i := range wordsByEnd[long][name[len(name)-1]&31] {
 		w := &nameWords[i]
 		if letters&w.letters != w.letters || len(name) < len(w.word) {
 			continue

@@ -28,6 +28,9 @@ func skipGap(s string, i int) int {
 // scheme replaces the credentials after "Bearer" and "Basic" anywhere.
 func (r *redactor) scheme(i int) int {
 	s := r.s
+	if i > 0 && kinds[s[i-1]]&kindAlnum != 0 && !(i > 2 && s[i-3] == '%') {
+		return 0 // inside a word
+	}
 	var after int
 	basic := false
 	switch {
@@ -36,9 +39,6 @@ func (r *redactor) scheme(i int) int {
 	case len(s) >= i+6 && strings.EqualFold(s[i:i+5], "basic"):
 		after, basic = i+5, true
 	default:
-		return 0
-	}
-	if i > 0 && kinds[s[i-1]]&kindAlnum != 0 && !(i > 2 && s[i-3] == '%') {
 		return 0
 	}
 	from := skipGap(s, after)
@@ -147,6 +147,22 @@ var keyShapes = [...]keyShape{
 	{"hooks.slack.com/services/", kindBase64, 16},
 }
 
+// isShapeTail tells whether a prefix of keyShapes can end in these two bytes.
+// It spares ordinary dots and dashes the search.
+func isShapeTail(a, b byte) bool {
+	switch b {
+	case '_':
+		return strings.IndexByte("pousrtecm1", a) >= 0
+	case '.':
+		return strings.IndexByte("9Gsb", a) >= 0
+	case '-':
+		return strings.IndexByte("bparstXjkY", a) >= 0
+	case '/':
+		return a == '/' || a == 's'
+	}
+	return false
+}
+
 // shape replaces keys that are known by how they begin.
 func (r *redactor) shape(i int) int {
 	s := r.s
@@ -156,7 +172,11 @@ func (r *redactor) shape(i int) int {
 	if s[i] == '.' && i >= 7 && strings.HasSuffix(s[r.last:i], "subject") {
 		return r.expectedSubject(i)
 	}
-	for _, k := range keyShapes {
+	if i == 0 || !isShapeTail(s[i-1], s[i]) {
+		return 0
+	}
+	for at := range keyShapes {
+		k := &keyShapes[at]
 		n := len(k.prefix)
 		from := i + 1 - n
 		if k.prefix[n-1] != s[i] {

@@ -200,6 +200,18 @@ func TestRedactKeeps(t *testing.T) {
 	}
 }
 
+func TestKeyShapes(t *testing.T) {
+	for _, k := range keyShapes {
+		tail := strings.TrimSuffix(k.prefix, "0")
+		if !isShapeTail(tail[len(tail)-2], tail[len(tail)-1]) {
+			t.Errorf("%q is never looked for", k.prefix)
+		}
+		if got := Redact("x " + k.prefix + strings.Repeat("a1B2", 12)); got != "x [secret]" {
+			t.Errorf("%q: %q", k.prefix, got)
+		}
+	}
+}
+
 func TestRedactField(t *testing.T) {
 	token := madeUp(plainHeader, plainPayload)
 	for _, c := range []struct{ path, in, want string }{
