@@ -69,7 +69,7 @@ func (env *environment) serve(ctx context.Context, cfg Config) (err error) {
 		return exitWith(exitBackend, err)
 	}
 	defer func() { err = errors.Join(err, held.Close()) }()
-	p, err := analyzer.NewPipeline(ctx, set, held, cfg.Environments, analyzer.LedgerConfig{JoinSpan: 10 * time.Minute})
+	p, err := analyzer.NewPipeline(ctx, set, held, cfg.Environments, analyzer.LedgerConfig{JoinSpan: joinSpan})
 	if err != nil {
 		return exitWith(exitBackend, err)
 	}
@@ -82,6 +82,7 @@ func (env *environment) serve(ctx context.Context, cfg Config) (err error) {
 		return exitWith(exitBackend, err)
 	}
 	defer stopWeb()
+	defer background(ctx, func(ctx context.Context) { sweep(ctx, p, held, cfg.Store, log) })()
 	ticks := env.tick(ctx, p, cfg, []analyzer.Sink{metrics, web}, log)
 	log.Info().Str("subscription", cfg.Source.PubSub.Subscription).Str("listen", cfg.Web.Listen).Int("rules", len(set.Rules())).Msg("serving")
 	err = pull.Run(ctx, p.Handle)
