@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/why401/why401/analyzer"
@@ -14,12 +15,7 @@ func (s *Set) generic(rd *reading, known []match, c *analyzer.Classification) {
 	texts := make([]string, len(rd.parts))
 	var all sense
 	for i, p := range rd.parts {
-		text := p.Text
-		for _, m := range known {
-			if m.part == i && m.rule.Reason == analyzer.Unspecified && m.to <= len(text) && len(text) == len(p.Text) {
-				text = p.Text[:m.from] + ". " + p.Text[m.to:]
-			}
-		}
+		text := without(p.Text, i, known)
 		texts[i] = prepare(text)
 		got, _ := s.senseOf(prepare(p.Text))
 		all = all.and(got)
@@ -31,6 +27,9 @@ func (s *Set) generic(rd *reading, known []match, c *analyzer.Classification) {
 	var best verdict
 	var text string
 	for i := range texts {
+		if claimed(i, known) {
+			continue
+		}
 		for line := range strings.SplitSeq(texts[i], "\n") {
 			if v := s.readLine(line, all.things); v.strength > best.strength {
 				best, text = v, rd.parts[i].Text
@@ -41,7 +40,7 @@ func (s *Set) generic(rd *reading, known []match, c *analyzer.Classification) {
 		}
 	}
 	switch {
-	case best.strength == definite, best.strength == loose && c.Primary() == analyzer.Unspecified, best.strength == loose && len(c.Reasons) == 0:
+	case best.strength == definite, best.strength == loose && len(c.Reasons) == 0:
 		c.Reasons, c.Rule, c.Library, c.Match = []analyzer.Reason{best.reason}, "generic/"+strings.ReplaceAll(string(best.reason), "_", "-"), "", analyzer.MatchGeneric
 		c.Text = text
 	case len(c.Reasons) > 0:
@@ -50,6 +49,39 @@ func (s *Set) generic(rd *reading, known []match, c *analyzer.Classification) {
 	case all.things&aToken != 0 && all.signs&(negated|fails|denied|differs) != 0 && all.signs&(success|hypothesis|otherTrade) == 0:
 		c.Unmatched = true
 	}
+}
+
+// claimBytes is how long a text must be to be a library's own sentence; "invalid
+// token" is anybody's, and may stand before the reason.
+const claimBytes = 24
+
+// claimed reports whether a rule knows a sentence of the part as one that gives
+// no reason. What stands around it is never a better witness than the library.
+func claimed(part int, known []match) bool {
+	return slices.ContainsFunc(known, func(m match) bool {
+		return m.part == part && m.rule.Reason == analyzer.Unspecified && !m.rule.Wrapper && m.to-m.from >= claimBytes
+	})
+}
+
+// without takes out of a part's text what rules know to give no reason, so
+// that the generic layer does not find one in it.
+func without(text string, part int, known []match) string {
+	var spans [][2]int
+	for _, m := range known {
+		if m.part == part && m.rule.Reason == analyzer.Unspecified && m.to <= len(text) && m.from < m.to {
+			spans = append(spans, [2]int{m.from, m.to})
+		}
+	}
+	slices.SortFunc(spans, func(a, b [2]int) int { return b[0] - a[0] }) // from the end on, so that offsets stay
+	last := len(text)
+	for _, s := range spans {
+		to := min(s[1], last)
+		if to > s[0] {
+			text = text[:s[0]] + ". " + text[to:]
+			last = s[0]
+		}
+	}
+	return text
 }
 
 // verdict is what a line means and how sure that is.
