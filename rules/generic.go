@@ -40,7 +40,7 @@ func (s *Set) generic(rd *reading, known []match, c *analyzer.Classification) {
 		}
 	}
 	switch {
-	case best.strength == definite, best.strength == loose && len(c.Reasons) == 0:
+	case best.strength == definite, best.strength == loose && c.Primary() == analyzer.Unspecified, best.strength == loose && len(c.Reasons) == 0:
 		c.Reasons, c.Rule, c.Library, c.Match = []analyzer.Reason{best.reason}, "generic/"+strings.ReplaceAll(string(best.reason), "_", "-"), "", analyzer.MatchGeneric
 		c.Text = text
 	case len(c.Reasons) > 0:
@@ -53,7 +53,7 @@ func (s *Set) generic(rd *reading, known []match, c *analyzer.Classification) {
 
 // claimBytes is how long a text must be to be a library's own sentence; "invalid
 // token" is anybody's, and may stand before the reason.
-const claimBytes = 24
+const claimBytes = 34
 
 // claimed reports whether a rule knows a sentence of the part as one that gives
 // no reason. What stands around it is never a better witness than the library.
