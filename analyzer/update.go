@@ -11,6 +11,7 @@ type Update struct {
 	At      time.Time  // event time of the tick
 	Report  *Report    // never nil
 	Changed []Incident // opened, updated or resolved since the last Update
+	Alerts  []Alert    // those that fire, and those that were resolved of late
 	Probes  []ProbeResult
 }
 

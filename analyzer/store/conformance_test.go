@@ -26,6 +26,7 @@ func TestConformance(t *testing.T) {
 		"concurrent commits":       testConcurrent,
 		"big batch":                testBigBatch,
 		"what was given is copied": testCopies,
+		"notes":                    testNotes,
 		"closed":                   testClosed,
 	}
 	for kind := range Stores {

@@ -26,6 +26,7 @@ type memoryStore struct {
 	changes     []analyzer.KeyedChange
 	changed     map[analyzer.Key]bool // keys of changes
 	templates   map[templateKey]memoryTemplate
+	notes       map[noteKey][]byte
 	poison      []analyzer.Poison // oldest first
 	poisoned    map[analyzer.Key]bool
 	keys        history[analyzer.Key]
@@ -105,6 +106,7 @@ func openMemory(ctx context.Context, c Config) (Store, error) {
 		changed:     map[analyzer.Key]bool{},
 		poisoned:    map[analyzer.Key]bool{},
 		templates:   map[templateKey]memoryTemplate{},
+		notes:       map[noteKey][]byte{},
 	}, nil
 }
 

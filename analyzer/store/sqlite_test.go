@@ -173,7 +173,7 @@ func TestMigrateVersion1(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = openFile(t.Context(), Config{Path: path}.withDefaults(), steps[:1])
-	if !errors.Is(err, ErrNewer) || !strings.Contains(err.Error(), "schema version 2") {
+	if !errors.Is(err, ErrNewer) || !strings.Contains(err.Error(), "schema version "+strconv.Itoa(len(steps))) {
 		t.Errorf("open by an older program = %v; want ErrNewer with the version", err)
 	}
 }

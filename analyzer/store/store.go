@@ -22,6 +22,7 @@ type Quarantine interface {
 // Store is what every kind of store offers. It is safe for concurrent use.
 type Store interface {
 	analyzer.Store
+	analyzer.Notes
 	Quarantine
 	// Sweep removes what is older than the retention, counted back from now,
 	// which is event time. A call does a bounded amount of work and reports
