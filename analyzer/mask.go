@@ -29,7 +29,7 @@ func Mask(s string) string {
 	s = Excerpt(s, 4*maskBytes)
 	s = variable.ReplaceAllString(s, hole)
 	s = holesInARow.ReplaceAllString(s, hole)
-	return cut(strings.Join(strings.Fields(s), " "), maskBytes)
+	return strings.TrimSuffix(cut(strings.Join(strings.Fields(s), " "), maskBytes), " ")
 }
 
 // Excerpt cuts a redacted text to at most n bytes, at the edge of a rune, and

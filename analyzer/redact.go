@@ -58,8 +58,11 @@ func RedactField(path, value string) string {
 	case class == classJWK && !(len(value) >= 16 && isTokenText(value)):
 		class = classNone
 	}
-	if class == classNone || class == classHolder || isKeptValue(value) {
+	if class == classNone || class == classHolder {
 		return Redact(value)
+	}
+	if isKeptValue(value) && Redact(value) == value && (value[0] != '[' || isOneMarker(value)) {
+		return value
 	}
 	switch class {
 	case classCookie:
@@ -81,7 +84,7 @@ func RedactField(path, value string) string {
 		}
 	case classSecret, classJWK:
 		if strings.HasPrefix(value, "eyJ") {
-			if t := Redact(value); strings.HasPrefix(t, "[jwt") && strings.HasSuffix(t, "]") {
+			if t := Redact(value); strings.HasPrefix(t, "[jwt") && isOneMarker(t) {
 				return t
 			}
 		}
@@ -90,6 +93,12 @@ func RedactField(path, value string) string {
 		}
 	}
 	return markSecret
+}
+
+// isOneMarker tells a marker, or another word in brackets, from one with text
+// behind it.
+func isOneMarker(v string) bool {
+	return strings.IndexByte(v, ']') == len(v)-1
 }
 
 // fieldNames returns the last two named elements of a field path.

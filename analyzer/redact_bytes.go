@@ -256,17 +256,23 @@ const (
 )
 
 // isBlob tells whether s[from:to] is part of a token: a long random run, or a
-// run as long as a signature right after the dot that ends another segment.
+// run as long as a signature right before or after the dot between segments.
 func isBlob(s string, from, to int) bool {
 	n := to - from
 	if n < 43 || !isRandom(s[from:min(to, from+512)]) {
 		return false
 	}
-	if n >= minBlob {
+	if n >= minBlob || to < len(s) && s[to] == '.' && isRandomAt(s, to+1) {
 		return true
 	}
 	return from > 1 && s[from-1] == '.' && kinds[s[from-2]]&kindWord != 0 &&
 		isSegmentTail(s[runStart(s, from-1, kindWord, max(0, from-33)):from-1])
+}
+
+// isRandomAt tells whether another segment begins at i.
+func isRandomAt(s string, i int) bool {
+	end := runEnd(s, i, kindBase64, 64)
+	return end-i >= 16 && isRandom(s[i:end])
 }
 
 // isSegmentTail tells the end of a base64url JSON object ("}" encodes to a

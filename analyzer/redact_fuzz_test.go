@@ -46,7 +46,7 @@ func FuzzRedact(f *testing.F) {
 		}
 		for _, found := range wholeToken.FindAllString(s, -1) {
 			for n, part := range strings.Split(found, ".")[1:] {
-				if _, err := base64.RawURLEncoding.DecodeString(part); err == nil && strings.Contains(got, part) {
+				if _, err := base64.RawURLEncoding.DecodeString(part); err == nil && strings.Count(s, part) == 1 && strings.Contains(got, part) {
 					t.Errorf("segment %d of a token survives: %q to %q", n+1, s, got)
 				}
 			}

@@ -189,8 +189,7 @@ func isSegmentStart(s string, i int) bool {
 	if strings.HasPrefix(s[i:], "eyJ") {
 		return true
 	}
-	end := runEnd(s, i, kindBase64, 64)
-	return end-i >= 16 && isRandom(s[i:end])
+	return isRandomAt(s, i)
 }
 
 // isLineEnd tells whether the text, the line or the quotes end at i.

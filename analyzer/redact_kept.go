@@ -33,7 +33,7 @@ var keptValues = map[string]bool{
 	"unavailable": true, "error": true, "timeout": true, "changed": true, "updated": true, "configured": true, "unsupported": true,
 	"forbidden": true, "unauthorized": true, "too": true, "weak": true, "bad": true, "cannot": true, "could": true,
 	"short": true, "long": true, "should": true, "has": true, "was": true, "does": true, "token": true, "secret": true, "password": true,
-	"failed": true, "array": true, "object": true, "string": true, "-": true, "x": true, "<nil>": true, "n/a": true,
+	"latest": true, "failed": true, "array": true, "object": true, "string": true, "-": true, "x": true, "<nil>": true, "n/a": true,
 	// "Incorrect id_token: aud" names the claim that failed (RFC 7519 section 4.1, OpenID Connect Core section 2).
 	"iss": true, "sub": true, "aud": true, "exp": true, "nbf": true, "iat": true, "jti": true, "nonce": true, "azp": true, "kid": true, "alg": true,
 }
@@ -84,7 +84,7 @@ func isKeptValue(v string) bool {
 			return true
 		}
 	}
-	return isResourceName(v) || strings.HasSuffix(v, ":latest") || strings.HasPrefix(v, "sha256:") && len(v) < 80
+	return isResourceName(v) || runEnd(v, 0, kindWord, len(v)) == len(v)-len(":latest") && strings.HasSuffix(v, ":latest") || strings.HasPrefix(v, "sha256:") && len(v) < 80
 }
 
 // isPlaceholder tells <JWT>, {token} or [token]: one word in brackets.
