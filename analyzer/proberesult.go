@@ -42,7 +42,7 @@ func (r *ProbeResult) UnmarshalJSON(data []byte) error {
 }
 
 // ReadProbes reads probe results: a JSON array, an object with a member
-// "probes" or "results" (as `why401 validate --format json` prints), or one
+// "probes" or "results", or one
 // object after another. All problems are returned at once.
 func ReadProbes(in io.Reader) ([]ProbeResult, error) {
 	data, err := io.ReadAll(io.LimitReader(in, 64<<20))

@@ -43,7 +43,7 @@ func newAnalyzeCmd(env *environment) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&file, "config", "c", "", "configuration file: environments, key domains and when failures count")
-	cmd.Flags().StringVar(&probes, "probes", "", "results of probes of the same time, as validate --format json prints them")
+	cmd.Flags().StringVar(&probes, "probes", "", "results of probes of the same time, a JSON array of them (README, How it decides)")
 	cmd.Flags().StringVar(&format, "format", format, "text, json or md")
 	cmd.Flags().BoolVar(&failOn, "fail-on", false, "exit 1 when there is an incident")
 	return cmd
@@ -107,7 +107,7 @@ func (env *environment) probeResults(file string) ([]analyzer.ProbeResult, error
 	defer f.Close()
 	out, err := analyzer.ReadProbes(f)
 	if err != nil {
-		return nil, exitHint(exitInput, fmt.Errorf("%s: %w", file, err), "why401 validate --format json > "+file)
+		return nil, exitHint(exitInput, fmt.Errorf("%s: %w", file, err), "an array of objects with probe, target, service, status (ok, warn, fail, unknown), cause, detail and at")
 	}
 	return out, nil
 }
