@@ -2,7 +2,7 @@ GO ?= go
 FUZZTIME ?= 10s
 CORPUS ?=
 
-.PHONY: help build test race demo torture lint fuzz bench deps mutation accuracy
+.PHONY: help build test race demo torture lint fuzz bench deps mutation negatives accuracy
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -42,6 +42,9 @@ deps: ## install the real components that some tests use (Debian)
 
 mutation: ## take every anchor from every rule and see that a test misses it
 	WHY401_MUTATION=all $(GO) test -timeout 20m -v -run '^TestMutation$$' ./rules
+
+negatives: ## a million generated entries of ordinary systems, of which none may have a finding
+	WHY401_NEGATIVES=1000000 $(GO) test -count=1 -timeout 20m -v -run '^TestUnrelated' ./rules
 
 accuracy: ## measure each library with and without its packs (and a labelled corpus in CORPUS) into rules/ACCURACY.md
 	WHY401_CORPUS=$(CORPUS) UPDATE=1 $(GO) test -count=1 -v -run '^TestAccuracy$$' ./rules

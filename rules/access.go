@@ -64,7 +64,7 @@ func lineStatus(line string) int {
 	if i := strings.IndexByte(line, '\n'); i >= 0 {
 		line = line[:i]
 	}
-	if len(line) > longestAccessLine || !slices.ContainsFunc(accessMarks, func(mark string) bool { return strings.Contains(line, mark) }) {
+	if idle(line) || len(line) > longestAccessLine || !slices.ContainsFunc(accessMarks, func(mark string) bool { return strings.Contains(line, mark) }) {
 		return 0
 	}
 	m := accessLines.FindStringSubmatch(line)

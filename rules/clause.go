@@ -64,6 +64,13 @@ func prepare(text string) string {
 			continue
 		}
 		c := text[i]
+		if c == '/' && (i == 0 || text[i-1] == ' ' || text[i-1] == '"') && i+1 < len(text) && letter(text[i+1]) {
+			b.WriteString("path") // a path names a place, not what went wrong
+			for i < len(text) && text[i] > ' ' && text[i] != '"' {
+				i++
+			}
+			continue
+		}
 		switch {
 		case i > 0 && upper(c) && (lower(text[i-1]) || i+1 < len(text) && upper(text[i-1]) && lower(text[i+1]) && !plural(text[i+1:])):
 			b.WriteByte(' ')
@@ -82,7 +89,7 @@ func prepare(text string) string {
 
 // ungraded takes away how grave a line is and literals of JSON, which read
 // like complaints, and the marks of what was redacted.
-var ungraded = strings.NewReplacer("[secret]", "", "[cookie]", "", "[sub]", "", "[email]", "", "[redacted]", "", "level=error", "", `"level":"error"`, "", `"level":"warn"`, "", "[error]", "", "[ERROR]", "", "[ERR]", "", " ERROR ", " ", "ERROR:", "", `":null`, `":0`, `":true`, `":0`,
+var ungraded = strings.NewReplacer("[secret]", "", "[cookie]", "", "[sub]", "", "[email]", "", "[redacted]", "", "level=error", "", `"level":"error"`, "", `"level":"warn"`, "", "[error]", "", "[crit]", "", "[warn]", "", "[ERROR]", "", "[ERR]", "", " ERROR ", " ", "ERROR:", "", `":null`, `":0`, `":true`, `":0`,
 	`"severity":"ERROR"`, "", "severity=ERROR", "", `"null"`, "", `error="`, `="`, `err="`, `="`, `"error":"`, `":"`, `"err":"`, `":"`, "error=", "=", " err=", "=")
 
 // withoutClaims drops a dump of a token's header or payload, which names

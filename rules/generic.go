@@ -31,7 +31,7 @@ func (s *Set) generic(rd *reading, known []match, c *analyzer.Classification) {
 			continue
 		}
 		for line := range strings.SplitSeq(texts[i], "\n") {
-			if v := s.readLine(line, all.things); v.strength > best.strength {
+			if v := s.readLine(line, all); v.strength > best.strength {
 				best, text = v, rd.parts[i].Text
 			}
 		}
@@ -102,7 +102,7 @@ const (
 // readLine decides on one line: on its clauses, then on neighbours together,
 // then on the line as a whole. Of equally strong verdicts the one of the
 // innermost statement counts, and in one statement the first.
-func (s *Set) readLine(line string, near thing) verdict {
+func (s *Set) readLine(line string, near sense) verdict {
 	clauses := splitClauses(line)
 	var best verdict
 	level := -1
@@ -147,8 +147,8 @@ func (s sense) completes(o sense) bool {
 const strangers = 2
 
 // judge decides on one sense.
-func judge(s sense, near thing, strange int) verdict {
-	if m := decide(meanings, s, near, strange); m != nil {
+func judge(s, near sense, strange int) verdict {
+	if m := decide(meanings, s, near.things, strange); m != nil {
 		switch {
 		case m.reason == analyzer.Unspecified:
 			return verdict{m.reason, refusal}
@@ -157,7 +157,10 @@ func judge(s sense, near thing, strange int) verdict {
 		}
 		return verdict{m.reason, definite}
 	}
-	if decide(vague, s, near, strange) != nil {
+	if near.signs&otherTrade != 0 {
+		return verdict{}
+	}
+	if decide(vague, s, near.things, strange) != nil {
 		return verdict{analyzer.Unspecified, refusal}
 	}
 	if s.things&aToken != 0 && s.signs&(negated|fails|denied) != 0 && s.signs&(trade|gone|broken|fetching|unset) == 0 && strange == 0 {
@@ -205,7 +208,7 @@ func (s *Set) senseOf(text string) (got sense, strange int) {
 		}
 	}
 	known := make([]bool, len(f.b))
-	first := -1
+	first, sign := -1, -1
 	for i, sp := range spans {
 		things, signs := ^thing(0), true
 		for j, o := range spans {
@@ -216,12 +219,17 @@ func (s *Set) senseOf(text string) (got sense, strange int) {
 				signs = signs && o.signs == 0
 			}
 		}
-		if sp.things &= things; sp.things != 0 {
-			got.things |= sp.things
-			if first < 0 || sp.lo < first {
-				first, got.lead = sp.lo, sp.things
-			}
+		sp.things &= things
+		if sp.things&(aToken|isJWT) == aToken && qualified(f.b, sp.lo, spans) {
+			sp.things = 0
 		}
+		if sp.things != 0 && (first < 0 || sp.lo < first) {
+			first, got.lead = sp.lo, sp.things
+		}
+		if signs && sp.signs&^filler != 0 && (sign < 0 || sp.lo < sign) {
+			sign = sp.lo
+		}
+		got.things |= sp.things
 		if signs {
 			got.signs |= sp.signs
 		}
@@ -229,10 +237,30 @@ func (s *Set) senseOf(text string) (got sense, strange int) {
 			known[k] = true
 		}
 	}
+	if sign >= 0 && sign < first {
+		got.lead = 0
+	}
 	for i := 0; i < len(f.b); i++ {
 		if f.b[i] >= 'a' && f.b[i] <= 'z' && !known[i] && (i == 0 || !wordByte(f.b[i-1])) {
 			strange++
 		}
 	}
 	return got, strange
+}
+
+// qualified reports whether the word before lo makes it another thing: a
+// parking token, a gift token. Words of the vocabulary do not.
+func qualified(b []byte, lo int, spans []span) bool {
+	if lo < 2 || b[lo-1] != ' ' {
+		return false
+	}
+	end := lo - 1
+	start := end
+	for start > 0 && b[start-1] >= 'a' && b[start-1] <= 'z' {
+		start--
+	}
+	if start == end || start > 0 && wordByte(b[start-1]) {
+		return false
+	}
+	return !slices.ContainsFunc(spans, func(s span) bool { return s.lo <= start && end <= s.hi })
 }

@@ -27,7 +27,11 @@ type reading struct {
 	present map[int32]bool // context patterns seen anywhere in the entry
 	cand    []candidate
 	matches []match
+	foreign []spot
 }
+
+// spot is where a word stands in a folded text.
+type spot struct{ part, lo, hi int }
 
 type candidate struct {
 	use
@@ -39,7 +43,7 @@ type candidate struct {
 var readings = sync.Pool{New: func() any { return &reading{present: map[int32]bool{}} }}
 
 func (rd *reading) reset() {
-	rd.parts, rd.cand, rd.matches = nil, rd.cand[:0], rd.matches[:0]
+	rd.parts, rd.cand, rd.matches, rd.foreign = nil, rd.cand[:0], rd.matches[:0], rd.foreign[:0]
 	clear(rd.present)
 }
 
@@ -55,6 +59,9 @@ func (s *Set) read(e *analyzer.Entry, rd *reading) {
 			if p.context {
 				rd.present[h.pattern] = true
 			}
+			if (p.word.signs|p.stem.signs)&unlike != 0 && edge(f.b, int(h.end)-len(p.literal)) && (p.stem.signs&unlike != 0 || edge(f.b, int(h.end))) {
+				rd.foreign = append(rd.foreign, spot{i, int(h.end) - len(p.literal), int(h.end)})
+			}
 			for _, u := range p.uses {
 				rd.cand = append(rd.cand, candidate{u, i, int(h.end), f})
 			}
@@ -66,6 +73,9 @@ func (s *Set) read(e *analyzer.Entry, rd *reading) {
 		}
 		m := c.template.find(c.f.b, c.end)
 		if m == nil {
+			continue
+		}
+		if c.rule.Reason != "" && rd.isForeign(c.part, m[0], m[1]) {
 			continue
 		}
 		captures := map[string]string{}
@@ -81,6 +91,13 @@ func (s *Set) read(e *analyzer.Entry, rd *reading) {
 			rd.matches = append(rd.matches, match{rule: r, captures: captures})
 		}
 	}
+}
+
+// isForeign reports whether a text that a rule knows stands beside a word of
+// another trade: "token expired" in "password reset token expired". A word
+// inside the rule's own text is its library's.
+func (rd *reading) isForeign(part, lo, hi int) bool {
+	return slices.ContainsFunc(rd.foreign, func(p spot) bool { return p.part == part && (p.lo < lo || p.hi > hi) })
 }
 
 // allowed checks a rule's With and Not.

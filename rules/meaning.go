@@ -28,7 +28,7 @@ const (
 	gone     = lacking | notFound
 	complain = wrong | gone | unsupported | broken
 	trade    = otherTrade | success | hypothesis
-	aTrade   = aToken | isJWT | aSignature | aClaim | anAuth
+	aTrade   = aToken | isJWT | aSignature | aStd | anAuth
 	timing   = anExpiry | aNotBefore | anIssuedAt | aTime
 )
 
@@ -39,7 +39,7 @@ var meanings = []meaning{
 	{reason: analyzer.Unspecified, all: aToken, some: either, signs: expired | revoked, not: trade},
 	{reason: analyzer.MissingToken, all: aToken, signs: lacking | either, not: trade, no: aClaim | aSecret | aConfig | anAlgorithm | aKeyID | aSignature},
 
-	{reason: analyzer.RateLimited, signs: limited, near: isJWT | anAuth | aKeySet, not: trade &^ success},
+	{reason: analyzer.RateLimited, signs: limited, near: isJWT | aKeySet, not: trade &^ success},
 	{reason: analyzer.ReplayedToken, signs: replayed, near: aToken | isJWT | aNonce | aBinding, not: trade, no: aKey | aCSRF | aState},
 	{reason: analyzer.RevokedToken, signs: revoked, near: aToken | isJWT | aSession | aLogin | anAuth, not: trade | fetching, no: aCertificate},
 	{reason: analyzer.ProofOfPossessionFailed, all: aBinding, some: complain | expired | required | inFuture | tooLong | tooOld | tooEarly, not: trade &^ otherTrade, no: aConfig},
@@ -48,7 +48,7 @@ var meanings = []meaning{
 
 	// What a claim looks like, before what it says.
 	{reason: analyzer.InvalidClaim, all: aTime | aDatatype, some: wrong | required | expects, not: lacking | trade | expired | inFuture | tooEarly | either},
-	{reason: analyzer.InvalidClaim, any: anIssuer | anAudience | aSubject | aClaim, all: aDatatype, some: wrong | required | expects, not: lacking | trade | notFound, no: aScope | anAlgorithm | aKey | aType, near: isJWT | aClaim},
+	{reason: analyzer.InvalidClaim, any: anIssuer | anAudience | aSubject | aClaim, all: aDatatype, some: wrong | required | expects, not: lacking | trade | notFound, no: aScope | anAlgorithm | aKey | aType, near: isJWT | aStd | aCustom},
 	{reason: analyzer.MalformedToken, all: isJWT | aDatatype, any: aToken | aKeyID | anAlgorithm, some: required | negated, not: trade | gone | broken, no: aScope | aKey | aClaim | aConfig | aType | aSecret},
 	{reason: analyzer.InvalidClaim, signs: tooLong, any: anExpiry | aTime | anAge, not: trade, near: aTrade},
 	{reason: analyzer.InvalidClaim, all: aHash, some: wrong | broken, not: trade | gone},
@@ -62,21 +62,21 @@ var meanings = []meaning{
 	{reason: analyzer.IssuedInFuture, any: anIssuedAt, signs: tooEarly, not: trade, no: aNotBefore, near: aTrade},
 	{reason: analyzer.IssuedInFuture, any: aToken | isJWT, signs: inFuture, not: trade | tooEarly, no: aNotBefore | anExpiry | aDatatype},
 	{reason: analyzer.IssuedInFuture, any: anIssuedAt, some: checkFailed | negated, not: trade | gone | expired, no: anExpiry | aNotBefore | aDatatype | anIssuer | aKey, near: aToken | isJWT | aTime, loose: true},
-	{reason: analyzer.MissingClaim, any: timing, some: gone, not: trade | expired | inFuture | tooEarly | unset, no: aConfig | aKey, near: aToken | isJWT | aClaim},
+	{reason: analyzer.MissingClaim, any: timing, some: gone, not: trade | expired | inFuture | tooEarly | unset, no: aConfig | aKey, near: aToken | isJWT | aStd | aCustom},
 	{reason: analyzer.MissingClaim, all: aClaim, any: timing, signs: required, not: trade | wrong | expects | expired | inFuture | tooEarly, no: aConfig | aKey},
-	{reason: analyzer.NotYetValid, signs: tooEarly, near: aToken | isJWT | aClaim | aSignature, not: trade, no: aCertificate | anIssuedAt | aLogin},
+	{reason: analyzer.NotYetValid, signs: tooEarly, near: aToken | isJWT | aStd | aCustom | aSignature, not: trade, no: aCertificate | anIssuedAt | aLogin},
 	{reason: analyzer.NotYetValid, all: aNotBefore, some: wrong | inFuture | broken, not: trade, near: aTrade, no: anExpiry | aCertificate},
-	{reason: analyzer.MaxAgeExceeded, signs: tooOld, near: aToken | isJWT | aClaim | anAge, not: trade, no: aCertificate | aLogin | aNonce},
-	{reason: analyzer.MaxAgeExceeded, all: anAge, some: wrong | tooLong, near: aToken | isJWT | aClaim, not: trade | lacking},
+	{reason: analyzer.MaxAgeExceeded, signs: tooOld, near: aToken | isJWT | aStd | aCustom | anAge, not: trade, no: aCertificate | aLogin | aNonce},
+	{reason: analyzer.MaxAgeExceeded, all: anAge, some: wrong | tooLong, near: aToken | isJWT | aStd | aCustom, not: trade | lacking},
 	{reason: analyzer.NonceMismatch, all: aNonce, signs: differs, not: trade, no: anEncrypted},
 	{reason: analyzer.NonceMismatch, all: aNonce, some: expired | wrong | notFound | lacking | required, near: isJWT | anAuth | aToken, not: trade, no: anEncrypted},
 	{reason: analyzer.RevokedToken, all: aRefresh, signs: notFound, not: trade, no: aClaim | aSecret},
 	{reason: analyzer.SessionExpired, all: aSession, some: expired | gone | inactive, not: trade, near: aToken | isJWT | anAuth, no: aConfig},
-	{reason: analyzer.ExpiredToken, signs: expired, near: aToken | isJWT | aClaim, not: otherTrade | hypothesis | lacking | notFound | broken, no: aSession | aLogin | aNonce | aCertificate | aState | aKeySet | aSecret | aNotBefore, any: aToken | isJWT | aSignature | aClaim | anExpiry},
+	{reason: analyzer.ExpiredToken, signs: expired, near: aToken | isJWT | aStd | aCustom, not: trade | lacking | notFound | broken, no: aSession | aLogin | aNonce | aCertificate | aState | aKeySet | aSecret | aNotBefore, any: aToken | isJWT | aSignature | aClaim | anExpiry},
 	{reason: analyzer.ExpiredToken, signs: expired, near: isJWT, not: otherTrade | hypothesis | lacking | notFound | broken | success, no: aSession | aLogin | aNonce | aCertificate | aState | aKeySet | aKey | aSecret | aNotBefore | aScope | aUser, plain: true},
 	{reason: analyzer.ExpiredToken, signs: expired, all: anAuth, near: isJWT, not: trade | lacking, no: aSession | aLogin | aCertificate},
 	{reason: analyzer.ExpiredToken, signs: tooLate, near: aTrade, any: aToken | isJWT | anExpiry, not: trade},
-	{reason: analyzer.ExpiredToken, all: anExpiry, some: wrong | broken, near: aToken | isJWT | aClaim, not: trade | gone, no: aDatatype | aForm | aNotBefore | anIssuedAt | aConfig | aCertificate | aCustom, loose: true},
+	{reason: analyzer.ExpiredToken, all: anExpiry, some: wrong | broken, near: aToken | isJWT | aStd | aCustom, not: trade | gone, no: aDatatype | aForm | aNotBefore | anIssuedAt | aConfig | aCertificate | aCustom, loose: true},
 	{reason: analyzer.InvalidClaim, all: aTime, some: wrong, not: trade | gone, no: anIssuedAt | aNotBefore | anExpiry, loose: true},
 
 	// Algorithms.
@@ -142,7 +142,7 @@ var meanings = []meaning{
 	{reason: analyzer.AudienceMismatch, all: anAudience, signs: differs, not: trade | broken},
 	{reason: analyzer.SubjectMismatch, all: aSubject, some: differs | negated | fails | expects, near: aTrade, not: trade | broken | gone, no: aCertificate | aUser | aScope | aDatatype},
 	{reason: analyzer.LoginFailed, all: aState, some: wrong | notFound | lacking, near: isJWT | anAuth, not: trade},
-	{reason: analyzer.InvalidClaim, all: aCustom, some: wrong, near: isJWT | aClaim, not: trade | gone, no: aLogin | aSession | aForm | aTime | anIssuer | anAudience | aSubject},
+	{reason: analyzer.InvalidClaim, all: aCustom, some: wrong, near: isJWT | aStd | aCustom, not: trade | gone, no: aLogin | aSession | aForm | aTime | anIssuer | anAudience | aSubject},
 
 	// Who asks, and how.
 	{reason: analyzer.InsufficientScope, all: aScope, some: complain | required, not: trade | broken, near: isJWT | anAuth | aToken, no: aConfig | aUser | aStore},
@@ -152,8 +152,8 @@ var meanings = []meaning{
 	{reason: analyzer.MalformedToken, all: aSignature, signs: several, near: isJWT, not: trade},
 	{reason: analyzer.WrongScheme, signs: several, all: aToken, not: trade | expired | revoked, no: aKey | aClaim},
 	{reason: analyzer.WrongScheme, all: aHeader | aForm, some: wrong, near: isJWT | anAuth, not: trade, no: aKey | aToken},
-	{reason: analyzer.LoginFailed, all: aLogin, some: wrong | notFound, not: trade &^ otherTrade, near: aToken | isJWT | anAuth | aLogin, no: aSecret | aKey | isJWT | aCertificate},
-	{reason: analyzer.UserNotFound, all: aUser, signs: notFound, near: isJWT | aClaim | anAuth, not: trade, no: aConfig | aKey},
+	{reason: analyzer.LoginFailed, all: aLogin, some: wrong | notFound, not: trade &^ otherTrade, near: isJWT | aHeader, no: aSecret | aKey | isJWT | aCertificate},
+	{reason: analyzer.UserNotFound, all: aUser, signs: notFound, near: isJWT | aStd | aCustom | anAuth, not: trade, no: aConfig | aKey},
 	{reason: analyzer.LoginFailed, all: aUser, signs: inactive, near: isJWT | anAuth | aUser, not: trade, no: aToken},
 
 	{reason: analyzer.UpstreamAuthUnavailable, all: anIntrospection, some: broken | fails | unsupported, near: isJWT | anAuth | aToken, not: trade, no: aForm | aSignature | aClaim},
@@ -170,7 +170,9 @@ var meanings = []meaning{
 	{reason: analyzer.MalformedToken, all: aForm, any: aSignature | aHeader, some: complain | required | expects, near: isJWT, not: trade, no: aConfig | aScheme | aKey | aSecret | aKeySet | aCertificate},
 	{reason: analyzer.TokenTypeMismatch, all: aType, some: wrong | unsupported | notFound | expects, near: aToken | isJWT, not: trade | either, no: aConfig | aClaim&^aClaim},
 	{reason: analyzer.TokenTypeMismatch, all: aKind, signs: expects, not: trade | either, no: aSignature | aHash | anIssuer | anAudience | aClaim | aKey | aHeader | aForm | aDatatype},
-	{reason: analyzer.MissingToken, signs: lacking, any: aToken | isJWT, not: trade | unset, no: aClaim | aConfig | aSecret | aScope | aKey | aForm | anEncrypted | aSignature | anAlgorithm | aKeyID | aUser | aType | aSession | anIntrospection | aScheme},
+	{reason: analyzer.MissingToken, signs: lacking, all: isJWT, not: trade | unset, no: aClaim | aConfig | aSecret | aScope | aKey | aForm | anEncrypted | aSignature | anAlgorithm | aKeyID | aUser | aType | aSession | anIntrospection | aScheme},
+	{reason: analyzer.MissingToken, signs: lacking, all: aToken, near: isJWT | aHeader | anAuth, not: trade | unset, no: aClaim | aConfig | aSecret | aScope | aKey | aForm | anEncrypted | aSignature | anAlgorithm | aKeyID | aUser | aType | aSession | anIntrospection | aScheme},
+	{reason: analyzer.MissingToken, signs: lacking, all: aToken, plain: true, not: trade | unset, no: aClaim | aConfig | aSecret | aScope | aKey | aForm | anEncrypted | aSignature | anAlgorithm | aKeyID | aUser | aType | aSession | anIntrospection | aScheme},
 	{reason: analyzer.MissingToken, signs: lacking, all: aHeader, near: isJWT, not: trade, no: aClaim | aConfig | aSecret | aScope | aKey | aForm | anEncrypted | aSignature | anAlgorithm | aKeyID | aScheme | aSession},
 	{reason: analyzer.MissingToken, all: aToken | isJWT, signs: required, not: trade | wrong | broken | several, no: aClaim | aConfig | aSecret | aScope | aKey | aForm | anEncrypted | aSignature | anAlgorithm | aKeyID | aUser | aType | aScheme | anAudience | anIssuer | aSubject},
 	{reason: analyzer.MissingToken, all: aToken, signs: unset, not: trade | wrong, any: isJWT, no: aClaim | aConfig | aSecret | aScope | aKey | aSignature | anAlgorithm | aUser | aForm},
@@ -193,7 +195,7 @@ var meanings = []meaning{
 // any of the meanings.
 var vague = []meaning{
 	{reason: analyzer.Unspecified, all: isJWT, some: negated | fails | denied | differs, not: trade | gone | broken | unset | fetching, no: aConfig | aUser | aKey | aSecret | aKeySet | aCertificate},
-	{reason: analyzer.Unspecified, all: aToken, some: negated | fails | denied, near: isJWT | aHeader | aClaim | aSignature, not: trade | gone | broken | unset | fetching, no: aConfig | aUser | aKey | aSecret | aKeySet | aCertificate},
+	{reason: analyzer.Unspecified, all: aToken, some: negated | fails | denied, near: isJWT | aHeader | aStd | aCustom | aSignature, not: trade | gone | broken | unset | fetching, no: aConfig | aUser | aKey | aSecret | aKeySet | aCertificate},
 	{reason: analyzer.Unspecified, all: anAuth, some: negated | fails | denied, not: trade | broken | unset | fetching | notFound, no: aConfig | aKey | aSecret | aKeySet | aCertificate | aLogin},
 }
 

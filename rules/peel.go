@@ -25,7 +25,7 @@ func peel(in []part) []part {
 		text := p.Text
 		if strings.IndexByte(text, '\n') >= 0 {
 			text = withoutFrames(text)
-		} else if continuation(text) {
+		} else if continuation(text) || idle(text) {
 			continue
 		}
 		chain := splitCauses(text)
@@ -68,7 +68,7 @@ func withoutFrames(text string) string {
 			continue
 		}
 		quoted = pythonLine(bare)
-		if quoted || frame(bare) {
+		if quoted || frame(bare) || idle(bare) {
 			continue
 		}
 		b.WriteString(line)
