@@ -58,9 +58,9 @@ func (s *Set) checkRule(r *Rule) (problems conf.Problems) {
 // logEntryKeys tells a LogEntry from a message that is JSON itself.
 var logEntryKeys = regexp.MustCompile(`"(?:textPayload|jsonPayload|protoPayload|logName|httpRequest)"\s*:`)
 
-// sampleEntry makes the entry of an example or near miss: a LogEntry in JSON
+// SampleEntry makes the entry of an example or near miss: a LogEntry in JSON
 // where it is one, as rules with where or change need it, else a bare message.
-func sampleEntry(text string) *analyzer.Entry {
+func SampleEntry(text string) *analyzer.Entry {
 	if strings.HasPrefix(text, "{") && logEntryKeys.MatchString(text) {
 		if e, err := analyzer.NewDecoder(nil).Entry(&analyzer.Message{Data: bytes.TrimSpace([]byte(text))}); err == nil {
 			return e
@@ -72,7 +72,7 @@ func sampleEntry(text string) *analyzer.Entry {
 // readSample reads an example or near miss as Classify would.
 func (s *Set) readSample(text string) *reading {
 	rd := &reading{present: map[int32]bool{}}
-	s.read(sampleEntry(text), rd)
+	s.read(SampleEntry(text), rd)
 	return rd
 }
 

@@ -80,7 +80,7 @@ func (s *Set) newBench() *bench {
 		if !known {
 			i = len(b.samples)
 			b.at[x] = i
-			b.samples = append(b.samples, sample{entry: sampleEntry(x), rd: s.readSample(x)})
+			b.samples = append(b.samples, sample{entry: SampleEntry(x), rd: s.readSample(x)})
 		}
 		sm := &b.samples[i]
 		t := sampleTest{r, example}

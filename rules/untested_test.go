@@ -92,7 +92,7 @@ func TestExamplesMeanWhatTheirRuleSays(t *testing.T) {
 			continue
 		}
 		for _, x := range r.Examples {
-			if c := s.Classify(sampleEntry(x)); !r.saidBy(&c) {
+			if c := s.Classify(SampleEntry(x)); !r.saidBy(&c) {
 				wrong++
 				t.Logf("%s: %s means %s; the set reads %v by %s in its example %q", r.Place(), r.Name(), r.Meaning(), c.Reasons, c.Rule, x)
 			}
