@@ -65,7 +65,9 @@ func (c *Coverage) Hits() (hits []Hit, entries int) {
 	for _, h := range c.hits {
 		hits = append(hits, h)
 	}
-	slices.SortFunc(hits, func(a, b Hit) int { return cmp.Or(cmp.Compare(b.Fits, a.Fits), cmp.Compare(a.Rule.order, b.Rule.order)) })
+	slices.SortFunc(hits, func(a, b Hit) int {
+		return cmp.Or(cmp.Compare(b.Fits, a.Fits), cmp.Compare(a.Rule.order, b.Rule.order))
+	})
 	return hits, c.entries
 }
 
