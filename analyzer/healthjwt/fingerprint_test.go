@@ -20,7 +20,7 @@ func vector(t *testing.T) Pepper {
 	return p
 }
 
-// The values come from the Python recipe of the README, which shares no line
+// The values come from a Python script (hmac, hashlib), which shares no line
 // with this package.
 func TestVectors(t *testing.T) {
 	p := vector(t)
