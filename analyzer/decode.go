@@ -201,7 +201,7 @@ func (d *Decoder) splitOf(at span) *Split {
 func count(s []byte) int {
 	n, err := strconv.ParseUint(string(s), 10, 31)
 	if err != nil {
-		return -1
+		return wholeNumber(s)
 	}
 	return int(n)
 }

@@ -3,6 +3,7 @@ package analyzer
 import (
 	"bytes"
 	"encoding/binary"
+	"math"
 	"strconv"
 
 	"github.com/zeebo/xxh3"
@@ -278,12 +279,29 @@ func (d *Decoder) request(v int) int {
 // parseStatus reads an HTTP status; 0 for what is none.
 func parseStatus(s []byte) int {
 	if len(s) != 3 {
+		if n := wholeNumber(s); n >= 100 && n <= 999 {
+			return n
+		}
 		return 0
 	}
 	if n := two(s)*10 + int(s[2]-'0'); n >= 100 && n <= 999 && s[2] >= '0' && s[2] <= '9' {
 		return n
 	}
 	return 0
+}
+
+// wholeNumber reads an integer that is written with a fraction or an exponent,
+// as proto3 JSON allows and tools that know no integers do: 401.0, 4.01e2. It
+// returns -1 for what is none or negative.
+func wholeNumber(s []byte) int {
+	if len(s) > len("-1.7976931348623157e+308") || bytes.IndexAny(s, ".eE") < 0 {
+		return -1
+	}
+	n, err := strconv.ParseFloat(string(s), 64)
+	if err != nil || n < 0 || n > math.MaxInt32 || n != math.Trunc(n) {
+		return -1
+	}
+	return int(n)
 }
 
 // key hashes the entry's identity.
@@ -334,16 +352,14 @@ func parseSeverity(s []byte) Severity {
 	case "EMERGENCY":
 		return SeverityEmergency
 	}
-	if n := parseStatus(s); n%100 == 0 && n <= int(SeverityEmergency) {
-		return Severity(n)
+	if n := parseStatus(s); n > 0 {
+		if n%100 == 0 && n <= int(SeverityEmergency) {
+			return Severity(n)
+		}
+		return SeverityDefault
 	}
-	for i, ch := range s {
-		if ch >= 'a' && ch <= 'z' {
-			return parseSeverity(bytes.ToUpper(s[i:]))
-		}
-		if ch < 'A' || ch > 'Z' {
-			break
-		}
+	if len(s) <= len("EMERGENCY") && bytes.ContainsAny(s, "abcdefghijklmnopqrstuvwxyz") {
+		return parseSeverity(bytes.ToUpper(s))
 	}
 	return SeverityDefault
 }
