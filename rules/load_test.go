@@ -29,7 +29,14 @@ func TestBrokenPacks(t *testing.T) {
 			if !ok {
 				t.Fatalf("%s does not begin with # want: WORDS", file)
 			}
-			_, err = EmbeddedWith(file)
+			theirs, err := userFolder(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			set, err := loadFolders([]folder{theirs})
+			if err == nil {
+				err = set.Check()
+			}
 			if err == nil || !strings.Contains(err.Error(), file+":") || !strings.Contains(err.Error(), want) {
 				t.Errorf("error\n%v\nwant %s:line:col and\n%s", err, file, want)
 			}

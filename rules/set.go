@@ -38,7 +38,10 @@ type use struct {
 
 // compileSet builds the automaton over the literals of all rules and the
 // vocabulary of the generic layer.
-func compileSet(packs []*Pack) *Set {
+func compileSet(packs []*Pack) *Set { return compileWith(packs, vocabulary()) }
+
+// compileWith is compileSet with another vocabulary, or none.
+func compileWith(packs []*Pack, words map[string]sense) *Set {
 	s := &Set{packs: packs}
 	ids := map[string]int32{}
 	intern := func(literal string) *pattern {
@@ -72,7 +75,7 @@ func compileSet(packs []*Pack) *Set {
 			}
 		}
 	}
-	for word, c := range vocabulary() {
+	for word, c := range words {
 		if stem, ok := strings.CutSuffix(word, "*"); ok {
 			p := intern(foldLiteral(stem))
 			p.stem = p.stem.and(c)
