@@ -18,6 +18,7 @@ type Pipeline struct {
 	classifier Classifier
 	store      Store
 	env        Environments
+	own        func(trace uint64) bool // nil: no request is ours
 
 	workers sync.Pool
 
@@ -47,6 +48,11 @@ func NewPipeline(ctx context.Context, c Classifier, store Store, env Environment
 	}
 	return p, nil
 }
+
+// LeaveOut keeps requests that are ours, such as canaries, out of every count:
+// own tells them by the xxh3 hash of their trace id. It must be called before
+// the first Handle, and own be safe for concurrent use.
+func (p *Pipeline) LeaveOut(own func(trace uint64) bool) { p.own = own }
 
 var _ Handler = (*Pipeline)(nil).Handle
 
@@ -165,6 +171,9 @@ func (p *Pipeline) read(d *Decoder, m *Message) effect {
 		if sampled(e.key) {
 			e.instance = d.instance(h.Origin).Instance
 		}
+	}
+	if p.own != nil && h.Trace != 0 && p.own(h.Trace) {
+		e.request, e.client, e.instance = OutcomeNone, 0, ""
 	}
 	if !h.Audit && !h.Split && !(len(h.Text) > 0 && p.classifier.Screen(h.Text)) && !(h.Severity >= SeverityCritical && len(h.Text) == 0 && h.Status == 0) {
 		return e

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/zeebo/xxh3"
 
 	"github.com/why401/why401/analyzer"
 	"github.com/why401/why401/rules"
@@ -203,5 +204,21 @@ func TestSplitEntriesAreJoined(t *testing.T) {
 	r := feed(t, pipeline(t, &memory{}), 1, parts[2], parts[0], parts[1])
 	if n := r.Services[0].Reasons[analyzer.BadSignature]; n != 1 {
 		t.Errorf("%d bad signatures from a split entry; want 1: %+v", n, r.Services)
+	}
+}
+
+// A canary's request is in no count: neither refused nor accepted.
+func TestLeaveOut(t *testing.T) {
+	p := pipeline(t, &memory{})
+	p.LeaveOut(func(trace uint64) bool { return trace == xxh3.HashString("canary") })
+	group := []analyzer.Message{}
+	for i, m := range []string{request("a", "orders", "canary", 0, 401), request("b", "orders", "canary", 1, 200), request("c", "orders", "user", 2, 401)} {
+		group = append(group, analyzer.Message{Data: []byte(m), ID: fmt.Sprint(i)})
+	}
+	if err := p.Handle(t.Context(), group); err != nil {
+		t.Fatal(err)
+	}
+	if r := p.Report(analyzer.DiagnosisConfig{}); r.Totals.Refused != 1 || r.Totals.Accepted != 0 || r.Totals.Entries != 3 {
+		t.Errorf("totals %+v; want three entries, one refused, none accepted", r.Totals)
 	}
 }

@@ -45,6 +45,32 @@ type Deps struct {
 	Config  Config
 	Domains []analyzer.KeyDomain // all of them: some checks compare domains
 	Guard   *Guard               // the only way out to services
+	// Reference reads the values that services may hold. Nil: none can be
+	// read, and what needs them says unknown.
+	Reference Reference
+	// Classifier reads what services answer; nil: only the standardized part
+	// of an answer is understood.
+	Classifier analyzer.Classifier
+	Traces     *Traces // of canaries, by which their log lines are known; nil: responses only
+	// Changed is told of changes that probes saw, each once. It may be nil,
+	// and is called from several goroutines.
+	Changed func(analyzer.Change)
+	Past    []analyzer.Change // what Changed was told in earlier runs, oldest first
+}
+
+// Reference reads the versions of a key domain's secret and the other values
+// that its services may hold by mistake. It reads only what the configuration
+// names. The order says what is liked best: the newest version of the own
+// environment first.
+type Reference interface {
+	Candidates(ctx context.Context, domain analyzer.KeyDomain) ([]Candidate, error)
+}
+
+// changed tells of a change, when somebody listens.
+func (d *Deps) changed(c analyzer.Change) {
+	if d.Changed != nil {
+		d.Changed(c)
+	}
 }
 
 // builder makes the targets of one kind for a key domain: none when the

@@ -1,0 +1,107 @@
+package probe
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"sync"
+	"time"
+
+	"github.com/zeebo/xxh3"
+
+	"github.com/why401/why401/analyzer"
+)
+
+// traceLife is how long the lines of a canary are waited for and kept out of
+// every count: an export may lag behind by minutes.
+const traceLife = time.Hour
+
+// maxTraces bounds the canaries that are remembered.
+const maxTraces = 100_000
+
+// Traces knows the requests that are ours by their trace: what services log
+// about a canary answers it, and counts for nothing else. It is safe for
+// concurrent use.
+type Traces struct {
+	mu    sync.Mutex
+	known map[uint64]*said
+}
+
+// said is what the log told of one trace.
+type said struct {
+	at      time.Time
+	classes []analyzer.Classification
+	fresh   chan struct{} // closed when a line has come
+	come    bool
+}
+
+// NewTraces returns an empty set.
+func NewTraces() *Traces { return &Traces{known: map[uint64]*said{}} }
+
+// open starts a new trace.
+func (t *Traces) open() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails, crypto/rand
+	id := hex.EncodeToString(b[:])
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	if len(t.known) >= maxTraces {
+		for k, s := range t.known {
+			if now.Sub(s.at) > traceLife {
+				delete(t.known, k)
+			}
+		}
+	}
+	if len(t.known) < maxTraces {
+		t.known[xxh3.HashString(id)] = &said{at: now, fresh: make(chan struct{})}
+	}
+	return id
+}
+
+// Own reports whether a trace, given by the xxh3 hash of its id, is of a
+// canary: its requests belong to no rate.
+func (t *Traces) Own(hash uint64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.known[hash]
+	return s != nil && time.Since(s.at) < traceLife
+}
+
+// heard returns what was logged of a trace, and a channel that closes with
+// the next line.
+func (t *Traces) heard(id string) ([]analyzer.Classification, <-chan struct{}) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.known[xxh3.HashString(id)]
+	if s == nil {
+		return nil, nil
+	}
+	return s.classes, s.fresh
+}
+
+// Listen returns a classifier that answers as c does, and keeps the lines of
+// canaries for them: these are no finding, no outcome and no change.
+func (t *Traces) Listen(c analyzer.Classifier) analyzer.Classifier { return listener{c, t} }
+
+type listener struct {
+	analyzer.Classifier
+	traces *Traces
+}
+
+// Classify implements [analyzer.Classifier].
+func (l listener) Classify(e *analyzer.Entry) analyzer.Classification {
+	c := l.Classifier.Classify(e)
+	if e.Trace == "" || !l.traces.Own(xxh3.HashString(e.Trace)) {
+		return c
+	}
+	l.traces.mu.Lock()
+	defer l.traces.mu.Unlock()
+	if s := l.traces.known[xxh3.HashString(e.Trace)]; s != nil && len(c.Reasons) > 0 && len(s.classes) < 20 {
+		s.classes = append(s.classes, c)
+		if !s.come {
+			s.come = true
+			close(s.fresh)
+		}
+	}
+	return analyzer.Classification{}
+}
