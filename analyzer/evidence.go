@@ -68,7 +68,7 @@ func (l *Ledger) populate(e *effect, r Reason) {
 		}
 		key.dim = d
 		c := popCell{key, v}
-		if l.pops.add(c, 1) {
+		if l.pops.add(c, 1) && !l.cfg.Volatile {
 			l.popDiff[c]++
 		}
 	}
@@ -125,7 +125,7 @@ func (l *Ledger) offer(b bar, hash uint64, value func() string, n int64) {
 		return
 	}
 	c := popCell{popKey{b.hour, b.origin.Service, "", b.dim}, value()}
-	if l.pops.add(c, n) {
+	if l.pops.add(c, n) && !l.cfg.Volatile {
 		l.popDiff[c] += n
 	}
 	if held := l.pops.m[c.popKey]; len(held) >= l.pops.limit {

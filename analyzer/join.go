@@ -39,9 +39,9 @@ type traceFinding struct {
 	At     int64  `json:"t"`
 }
 
-func markOf(trace uint64, s Service) uint64 {
+func markOf(trace uint64, s Service) mark {
 	h := xxh3.HashString(s.Name)*31 + xxh3.HashString(s.Environment)
-	return trace ^ (h | 1)
+	return mark(trace ^ (h | 1))
 }
 
 // join finds or opens the join of an entry's trace. It returns nil when the

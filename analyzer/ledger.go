@@ -16,6 +16,7 @@ type LedgerConfig struct {
 	Values    int           // kept per population; 0 means 64
 	Changes   int           // kept; 0 means 10,000
 	Templates int           // unmatched clusters kept per service; 0 means 200
+	Volatile  bool          // no store will hear of the batches: one run over files
 }
 
 func (c *LedgerConfig) defaults() {
@@ -34,8 +35,8 @@ func (c *LedgerConfig) defaults() {
 // use; the Pipeline serialises.
 type Ledger struct {
 	cfg       LedgerConfig
-	seen      keySet
-	marks     markSet
+	seen      recent[Key]
+	marks     recent[mark]
 	traces    map[uint64]*traceJoin
 	window    *Window
 	pops      populations
@@ -152,7 +153,7 @@ func (l *Ledger) request(e *effect) {
 		if e.trace != 0 {
 			mark := markOf(e.trace, e.origin.Service)
 			l.marks.add(mark)
-			l.pending.Accepted = append(l.pending.Accepted, mark)
+			l.pending.Accepted = append(l.pending.Accepted, uint64(mark))
 			if j := l.traces[e.trace]; j != nil {
 				l.change(e.trace, j, func() { j.at(e.origin.Service).accepted = true })
 			}
@@ -209,37 +210,56 @@ func (l *Ledger) text(e *effect, at time.Time) {
 
 func (l *Ledger) add(c Cell, n int64) { l.counts[c] += n }
 
-// Take ends the batch under way and returns it, or nil when nothing changed.
-// Its slices are in a fixed order.
+// take ends the batch under way and returns it. Its slices are in a fixed
+// order. A volatile ledger returns a batch of totals only.
 func (l *Ledger) take() *Batch {
 	b := l.pending
-	l.pending = Batch{}
+	b.Watermark = l.watermark
+	l.totals.add(b.Totals)
 	for c, n := range l.counts {
 		if n != 0 {
 			l.window.Add(c, n)
+		}
+	}
+	if l.cfg.Volatile {
+		l.pending = Batch{Keys: b.Keys[:0], Accepted: b.Accepted[:0]}
+		b = Batch{Totals: b.Totals, Watermark: b.Watermark}
+	} else {
+		l.pending = Batch{}
+		l.rows(&b)
+	}
+	clear(l.counts)
+	clear(l.popDiff)
+	clear(l.touched)
+	return &b
+}
+
+// rows puts what a store keeps of the maps into b.
+func (l *Ledger) rows(b *Batch) {
+	for c, n := range l.counts {
+		if n != 0 {
 			b.Counts = append(b.Counts, Count{c, n})
 		}
 	}
-	clear(l.counts)
 	slices.SortFunc(b.Counts, func(x, y Count) int { return compareCell(x.Cell, y.Cell) })
 	for c, n := range l.popDiff {
 		b.Populations = append(b.Populations, Population{c.hour, c.service, c.reason, c.dim, c.value, n})
 	}
-	clear(l.popDiff)
 	slices.SortFunc(b.Populations, func(x, y Population) int {
-		return cmp.Or(cmp.Compare(x.Hour, y.Hour), compareService(x.Service, y.Service), cmp.Compare(x.Reason, y.Reason),
-			cmp.Compare(x.Dimension, y.Dimension), cmp.Compare(x.Value, y.Value))
+		if c := cmp.Or(cmp.Compare(x.Hour, y.Hour), cmp.Compare(x.Dimension, y.Dimension)); c != 0 {
+			return c
+		}
+		if x.Service != y.Service {
+			return compareService(x.Service, y.Service)
+		}
+		return cmp.Or(cmp.Compare(x.Reason, y.Reason), cmp.Compare(x.Value, y.Value))
 	})
 	for h := range l.touched {
 		if j := l.traces[h]; j != nil {
 			b.Traces = append(b.Traces, TraceRow{h, j.first(), j.encode()})
 		}
 	}
-	clear(l.touched)
 	slices.SortFunc(b.Traces, func(x, y TraceRow) int { return cmp.Compare(x.Hash, y.Hash) })
-	l.totals.add(b.Totals)
-	b.Watermark = l.watermark
-	return &b
 }
 
 func (t *Totals) add(d Totals) {

@@ -16,7 +16,7 @@ func (l *Ledger) Restore(b *Loaded) error {
 		l.seen.add(k)
 	}
 	for _, m := range b.Accepted {
-		l.marks.add(m)
+		l.marks.add(mark(m))
 	}
 	for _, c := range b.Counts {
 		l.window.Add(c.Cell, c.N)

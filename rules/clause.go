@@ -124,6 +124,9 @@ var pairs = regexp.MustCompile(`(?:^| )([A-Za-z_][\w.-]*)=([^\s"'{\[]+)`)
 // a logfmt record, which name much and complain of nothing, but for the keys
 // that tell a cause.
 func withoutPairs(text string) string {
+	if strings.Count(text, "=") < 3 {
+		return text
+	}
 	found := pairs.FindAllStringSubmatchIndex(text, -1)
 	if len(found) < 3 {
 		return text

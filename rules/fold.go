@@ -1,5 +1,7 @@
 package rules
 
+import "slices"
+
 // The fold makes texts comparable that differ only in spelling: ASCII letters
 // lose their case, every quote becomes ', an underscore or any run of blanks
 // becomes one space, and backslashes vanish, so that \"exp\" inside JSON inside
@@ -45,7 +47,7 @@ type folded struct {
 
 // fold appends the folded form of s to f, after resetting it.
 func (f *folded) fold(s string) {
-	f.b, f.from = f.b[:0], f.from[:0]
+	f.b, f.from = slices.Grow(f.b[:0], len(s)), slices.Grow(f.from[:0], len(s)+1)
 	space := true
 	for i := 0; i < len(s); i++ {
 		c := foldTable[s[i]]

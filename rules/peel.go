@@ -76,24 +76,36 @@ func withoutFrames(text string) string {
 	return b.String()
 }
 
-var (
-	pythonFrame = regexp.MustCompile(`^\s*File "[^"]*", line \d+`)
-	frames      = regexp.MustCompile(`^\s*(?:` +
-		`at [^\s].*[(:]\d+.*$|at [\w$.<>/\[\]` + "`" + ` ]+\(.*\)?.*$|at (?:async |new |Object\.|process\.|Module\.|/|node:|file:).*$` + // JVM, Node, .NET
-		`|\.\.\. \d+ (?:more|common frames omitted).*` +
-		`|in [\w./<>]+ \(.*\)$` +
-		`|from .+\.rb:\d+:in .*|.+\.rb:\d+:in .*` + // Ruby
-		`|#\d+ .*` + // PHP
-		`|(?:panic|[\w*()-]*[./][\w./*()-]*)\(.*\)(?: in goroutine \d+)?$|\t?/?[\w./@-]+\.go:\d+.*|goroutine \d+ \[.*` + // Go
-		`|Traceback \(most recent call last\):|During handling of the above exception.*|The above exception was the direct cause.*` + // Python
-		`|--- End of .*stack trace.*` + // .NET
-		`|[~^\s]+` +
-		`)$`)
-)
+var frames = regexp.MustCompile(`^\s*(?:` +
+	`at [^\s].*[(:]\d+.*$|at [\w$.<>/\[\]` + "`" + ` ]+\(.*\)?.*$|at (?:async |new |Object\.|process\.|Module\.|/|node:|file:).*$` + // JVM, Node, .NET
+	`|\.\.\. \d+ (?:more|common frames omitted).*` +
+	`|in [\w./<>]+ \(.*\)$` +
+	`|from .+\.rb:\d+:in .*|.+\.rb:\d+:in .*` + // Ruby
+	`|#\d+ .*` + // PHP
+	`|(?:panic|[\w*()-]*[./][\w./*()-]*)\(.*\)(?: in goroutine \d+)?$|\t?/?[\w./@-]+\.go:\d+.*|goroutine \d+ \[.*` + // Go
+	`|Traceback \(most recent call last\):|During handling of the above exception.*|The above exception was the direct cause.*` + // Python
+	`|--- End of .*stack trace.*` + // .NET
+	`|[~^\s]+` +
+	`)$`)
 
 // frame reports whether a line is a stack frame or a seam between two.
 func frame(line string) bool {
-	return mayBeFrame(strings.TrimLeft(line, " \t")) && frames.MatchString(line)
+	bare := strings.TrimLeft(line, " \t")
+	return placed(bare) || mayBeFrame(bare) && frames.MatchString(line)
+}
+
+// placed reports whether a line says "at" and, further on, a line number
+// behind a colon or a parenthesis: nearly all frames of the JVM and of Node.
+func placed(line string) bool {
+	if !strings.HasPrefix(line, "at ") || len(line) < len("at x:1") || line[3] == ' ' || line[3] == '\t' {
+		return false
+	}
+	for i := len("at x"); i+1 < len(line); i++ {
+		if (line[i] == ':' || line[i] == '(') && line[i+1] >= '0' && line[i+1] <= '9' {
+			return true
+		}
+	}
+	return false
 }
 
 // frameHeads are how the lines of frames begin that have a word of their own.
@@ -113,8 +125,15 @@ func mayBeFrame(line string) bool {
 	return strings.Contains(line, ".go:") || strings.Contains(line, ".rb:")
 }
 
+// pythonLine reports whether a line is `File "main.py", line 7`.
 func pythonLine(line string) bool {
-	return strings.Contains(line, `File "`) && pythonFrame.MatchString(line)
+	rest, ok := strings.CutPrefix(strings.TrimLeft(line, " \t"), `File "`)
+	if !ok {
+		return false
+	}
+	_, number, ok := strings.Cut(rest, `"`)
+	number, numbered := strings.CutPrefix(number, ", line ")
+	return ok && numbered && number != "" && number[0] >= '0' && number[0] <= '9'
 }
 
 // code is a source line as a Python frame quotes it, or an inspected object's

@@ -32,8 +32,7 @@ func (s *Set) Screen(text []byte) bool {
 				i += 2
 			}
 		}
-		state = a.next[state*a.width+int32(a.class[c])]
-		if state < 0 {
+		if state = a.step(state, a.class[c]); state < 0 {
 			state = -state
 			if weight |= s.weight[state]; weight == weighEnough {
 				return true

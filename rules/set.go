@@ -90,9 +90,10 @@ func compileWith(packs []*Pack, words map[string]sense) *Set {
 		literals[i] = s.patterns[i].literal
 	}
 	s.words = newAutomaton(literals)
-	s.weight = make([]uint8, len(s.words.out))
-	for state, out := range s.words.out {
-		for _, id := range out {
+	s.weight = make([]uint8, len(s.words.own))
+	for state, id := range s.words.own {
+		s.weight[state] = s.weight[s.words.more[state]]
+		if id >= 0 {
 			s.weight[state] |= s.patterns[id].weigh()
 		}
 	}

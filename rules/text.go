@@ -46,7 +46,12 @@ func plain(s string) string {
 		if k < 0 {
 			return s
 		}
-		if i += k; i+1 < len(s) && (s[i+1] >= '0' && s[i+1] <= '9' || s[i+1] == ';') {
+		i += k
+		end := i + 1
+		for end < len(s) && (s[end] >= '0' && s[end] <= '9' || s[end] == ';') {
+			end++
+		}
+		if end > i+1 && end < len(s) && s[end] == 'm' {
 			break
 		}
 	}

@@ -72,7 +72,7 @@ func (env *environment) analyze(ctx context.Context, paths []string, file, probe
 	if err != nil {
 		return nil, exitWith(exitBackend, err)
 	}
-	p, err := analyzer.NewPipeline(ctx, set, held, cfg.Environments, analyzer.LedgerConfig{})
+	p, err := analyzer.NewPipeline(ctx, set, held, cfg.Environments, analyzer.LedgerConfig{Volatile: true})
 	if err != nil {
 		return nil, exitWith(exitBackend, err)
 	}
