@@ -34,6 +34,8 @@ var keySetCauses = []CauseInfo{
 		needs: [][]*fact{{factUnreachable, factSeveral}, {factUnreachable, factSudden}}, supports: []*fact{factSeveral, factUnreachable},
 	},
 	{ID: "jwks.revoked_still_accepted", Means: "a verifier accepts a key that was withdrawn", Level: LevelCritical, Confirms: "a token signed with the withdrawn test key is let through", Do: []string{"give the key cache of {services} a lifetime"}},
+	{ID: "jwks.private_key_published", Means: "the key set shows a key that signs", Level: LevelCritical, Confirms: "the document holds a private member or a shared secret (RFC 7517, section 9.2)",
+		Do: []string{"take the key out of the document and out of use now: whoever read it can sign tokens", "publish public members alone"}},
 	{
 		ID: "idp.down", Means: "the identity provider does not answer", Level: LevelCritical, Reasons: []Reason{UpstreamAuthUnavailable, IssuerDiscoveryFailed, ExpiredToken},
 		Confirms: "the token endpoint fails from here as well", Explains: []Cause{"token.expired_normal", "meta.unclassified"}, Do: []string{"follow the identity provider's runbook", "tokens that are alive go on working until they expire"},
@@ -104,6 +106,8 @@ var claimCauses = []CauseInfo{
 		Confirms: "the issuer announces an algorithm outside the library's set", Do: []string{"upgrade the library of {services}, or sign with an algorithm that all verifiers know"},
 		needs: [][]*fact{{factOneAlg, factSudden}, {factEveryone, factDeployElsewhere}}, against: []*fact{factAlgNone},
 	},
+	{ID: "verifier.accepts_invalid", Means: "the verifier lets through tokens that it must refuse", Level: LevelCritical, Confirms: "a negative canary is let through, and a request without a token is refused",
+		Do: []string{"name the accepted algorithms, the issuer and the audience in the verifier's options, and require exp (RFC 8725, section 3)", "look in the logs of {services} for who made use of it"}},
 	{
 		ID: "alg.mismatch", Means: "issuer and verifier use different algorithms", Level: LevelError, Reasons: []Reason{AlgorithmMismatch, UnsupportedAlgorithm},
 		Confirms: "a token of the issuer carries an alg outside the verifier's list", Do: []string{"align signing and accepted algorithms; never widen the list to HMAC and RSA at once (RFC 8725, section 3.1)"},

@@ -12,7 +12,10 @@ import (
 
 // worlds builds, for each kind, a target in a world that holds secret
 // somewhere the probe can see. Every kind must be in it.
-var worlds = map[string]func(t *testing.T, secret string) Target{}
+var worlds = map[string]func(t *testing.T, secret string) Target{
+	"jwks": jwksWorld,
+	"oidc": oidcWorld,
+}
 
 // What every kind promises.
 func TestConformance(t *testing.T) {
