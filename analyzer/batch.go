@@ -158,8 +158,16 @@ type Batch struct {
 	Changes     []KeyedChange
 	Templates   []Template // changes of N
 	Poison      []Poison
+	Parts       []Part    // in order: a later one of a Key replaces the one before
 	Totals      Totals    // changes
 	Watermark   time.Time // latest event time seen so far
+}
+
+// Part is a part of a split entry that waits for the others; it is committed
+// because its message is acked before they come. Without Data it waits no more.
+type Part struct {
+	Key  Key
+	Data []byte // the redacted Entry as JSON
 }
 
 // Loaded is what a Store gives back at start: the sum of all its batches,

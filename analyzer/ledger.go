@@ -85,29 +85,30 @@ type effect struct {
 	poison   *Poison
 	self     bool
 	joined   bool // put together from parts that were counted already
+	part     bool // of a split entry, whose text waits for the others
 }
 
-// apply adds one entry.
-func (l *Ledger) apply(e *effect) {
+// apply adds one entry and reports whether it was new and readable.
+func (l *Ledger) apply(e *effect) bool {
 	if e.joined {
 		l.text(e, time.Unix(0, e.at).UTC())
-		return
+		return true
 	}
 	l.pending.Totals.Entries++
 	if e.poison != nil {
 		l.poison(e.poison)
-		return
+		return false
 	}
 	if e.self {
 		l.pending.Totals.Self++
-		return
+		return false
 	}
 	if e.key != (Key{}) {
 		if !l.seen.add(e.key) {
 			l.pending.Totals.Duplicates++
-			return
+			return false
 		}
-		if e.class != nil || e.request != OutcomeNone {
+		if e.class != nil || e.request != OutcomeNone || e.part {
 			l.pending.Keys = append(l.pending.Keys, e.key)
 		}
 	}
@@ -125,6 +126,7 @@ func (l *Ledger) apply(e *effect) {
 	if e.class != nil {
 		l.text(e, at)
 	}
+	return true
 }
 
 func minute(nanos int64) int64 {

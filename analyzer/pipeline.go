@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -46,6 +47,13 @@ func NewPipeline(ctx context.Context, c Classifier, store Store, env Environment
 	if err := p.ledger.Restore(held); err != nil {
 		return nil, fmt.Errorf("restore ledger: %w", err)
 	}
+	for _, part := range held.Parts {
+		var e Entry
+		if err := json.Unmarshal(part.Data, &e); err != nil {
+			return nil, fmt.Errorf("restore part of a split entry: %w", err)
+		}
+		p.joined(p.joiner.Add(&e))
+	}
 	return p, nil
 }
 
@@ -89,11 +97,12 @@ func (p *Pipeline) apply(e *effect) {
 		p.ledger.apply(e)
 		return
 	}
-	part := e.entry
-	whole := *e
-	whole.class, whole.entry = nil, nil
-	p.ledger.apply(&whole) // counted and known by its own key
-	p.joined(p.joiner.Add(part))
+	part := *e // counted and known by its own key
+	part.class, part.entry, part.part = nil, nil, true
+	if !p.ledger.apply(&part) {
+		return
+	}
+	p.joined(p.joiner.Add(e.entry))
 }
 
 // joined classifies entries that were put together from their parts.
@@ -106,6 +115,7 @@ func (p *Pipeline) joined(entries []*Entry) {
 		}
 		p.ledger.apply(&e)
 	}
+	p.ledger.pending.Parts = append(p.ledger.pending.Parts, p.joiner.moved()...)
 }
 
 // Flush ends the waiting: what is there of split entries is classified as it

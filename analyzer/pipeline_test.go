@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -205,6 +206,52 @@ func TestSplitEntriesAreJoined(t *testing.T) {
 	if n := r.Services[0].Reasons[analyzer.BadSignature]; n != 1 {
 		t.Errorf("%d bad signatures from a split entry; want 1: %+v", n, r.Services)
 	}
+}
+
+// The parts of a split entry survive a crash between them, and one that is
+// delivered again afterwards makes no second entry.
+func TestSplitEntriesSurviveARestart(t *testing.T) {
+	held := &keeper{}
+	message := func(i int, text string) []analyzer.Message {
+		return []analyzer.Message{{Data: []byte(entry(fmt.Sprint("p", i), "orders", "stderr", "", 0, fmt.Sprintf(`"textPayload":%q,"split":{"uid":"u1","index":%d,"totalSplits":2}`, text, i)))}}
+	}
+	first, second := message(0, "jwt validation failed: token signature is in"), message(1, "valid: signature is invalid")
+	for i, group := range [][]analyzer.Message{first, second, first, second} {
+		p := pipeline(t, held) // every group meets a new process
+		if err := p.Handle(t.Context(), group); err != nil {
+			t.Fatal(err)
+		}
+		if want := min(i+1, 2) % 2; len(held.Parts) != want {
+			t.Fatalf("after group %d %d parts wait; want %d", i, len(held.Parts), want)
+		}
+	}
+	p := pipeline(t, held)
+	if err := p.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r := p.Report(analyzer.DiagnosisConfig{})
+	if n := r.Services[0].Reasons[analyzer.BadSignature]; n != 1 || len(r.Services[0].Reasons) != 1 {
+		t.Errorf("%+v from a split entry; want one bad signature", r.Services)
+	}
+}
+
+// keeper is a store of what split entries need.
+type keeper struct{ analyzer.Loaded }
+
+func (k *keeper) Load(context.Context) (*analyzer.Loaded, error) {
+	held := k.Loaded
+	return &held, nil
+}
+
+func (k *keeper) Commit(_ context.Context, b *analyzer.Batch) error {
+	k.Keys, k.Counts, k.Watermark = append(k.Keys, b.Keys...), append(k.Counts, b.Counts...), b.Watermark
+	for _, p := range b.Parts {
+		k.Parts = slices.DeleteFunc(k.Parts, func(held analyzer.Part) bool { return held.Key == p.Key })
+		if len(p.Data) > 0 {
+			k.Parts = append(k.Parts, p)
+		}
+	}
+	return nil
 }
 
 // A canary's request is in no count: neither refused nor accepted.

@@ -3,6 +3,7 @@ package analyzer
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +27,7 @@ type Joiner struct {
 	waiting map[string]*assembly
 	newest  time.Time
 	size    int
+	moves   []Part // parts that came and went since moved was called
 }
 
 // assembly is one entry being put together.
@@ -93,14 +95,36 @@ func (j *Joiner) put(e *Entry) (whole *Entry) {
 		}
 		a.size -= sizeOf(known)
 		j.size -= sizeOf(known)
+		j.moves = append(j.moves, Part{Key: known.Key})
 	}
 	a.parts[e.Split.Index] = e
 	a.size += sizeOf(e)
 	j.size += sizeOf(e)
+	j.came(e)
 	if len(a.parts) < a.total {
 		return nil
 	}
 	return j.take(id)
+}
+
+// came notes that a part waits now. One without an identity could not be told
+// from its own redelivery, and waits in memory only.
+func (j *Joiner) came(e *Entry) {
+	if e.Key == (Key{}) {
+		return
+	}
+	data, err := json.Marshal(e)
+	if err != nil {
+		return // an Entry holds nothing that JSON cannot
+	}
+	j.moves = append(j.moves, Part{e.Key, data})
+}
+
+// moved returns which parts came and went since it was last called.
+func (j *Joiner) moved() []Part {
+	out := j.moves
+	j.moves = nil
+	return out
 }
 
 func sizeOf(e *Entry) int {
@@ -148,6 +172,9 @@ func (j *Joiner) take(id string) *Entry {
 		indexes = append(indexes, index)
 	}
 	slices.Sort(indexes)
+	for _, index := range indexes {
+		j.moves = append(j.moves, Part{Key: a.parts[index].Key})
+	}
 	whole := *a.parts[indexes[0]]
 	whole.Fields = slices.Clone(whole.Fields)
 	texts := make([]string, 0, len(indexes))

@@ -125,6 +125,7 @@ func sorted(b *analyzer.Loaded) *analyzer.Loaded {
 			return cmp.Or(service(a.Service, b.Service), cmp.Compare(a.Text, b.Text))
 		}),
 		Poison:    b.Poison,
+		Parts:     b.Parts,
 		Totals:    b.Totals,
 		Watermark: b.Watermark,
 	}

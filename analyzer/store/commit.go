@@ -28,6 +28,7 @@ func (s *sqliteStore) Commit(ctx context.Context, b *analyzer.Batch) error {
 			{"changes", s.writeChanges},
 			{"templates", s.writeTemplates},
 			{"quarantine", s.writePoison},
+			{"parts", s.writeParts},
 		} {
 			if err := step.write(ctx, b, t); err != nil {
 				return fmt.Errorf("write %s: %w", step.table, err)

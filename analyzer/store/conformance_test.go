@@ -97,18 +97,21 @@ func testKeyedRows(t *testing.T, c Config) {
 			Traces:    []analyzer.TraceRow{{Hash: 1, Minute: 5, Data: []byte("a")}, {Hash: 1<<64 - 1, Minute: 6, Data: []byte{}}},
 			Exemplars: []analyzer.Exemplar{exemplar(1, "one"), exemplar(2, "two"), exemplar(3, "came and went")},
 			Dropped:   []analyzer.Key{keyOf(3)},
+			Parts:     []analyzer.Part{{Key: keyOf(1), Data: []byte("waits")}, {Key: keyOf(2), Data: []byte("joined")}, {Key: keyOf(3), Data: []byte("came")}, {Key: keyOf(3)}},
 			Changes:   []analyzer.KeyedChange{change(keyOf(1), "first"), change(analyzer.Key{}, "no identity 1")},
 		},
 		&analyzer.Batch{
 			Traces:    []analyzer.TraceRow{{Hash: 1, Minute: 7, Data: []byte("b")}},
 			Exemplars: []analyzer.Exemplar{exemplar(1, "one again")},
 			Dropped:   []analyzer.Key{keyOf(2), keyOf(99)},
+			Parts:     []analyzer.Part{{Key: keyOf(2)}, {Key: keyOf(99)}, {Key: keyOf(1), Data: []byte("waits still")}},
 			Changes:   []analyzer.KeyedChange{change(keyOf(1), "ignored"), change(analyzer.Key{}, "no identity 2")},
 		},
 	)
 	sameLoaded(t, load(t, s), &analyzer.Loaded{
 		Traces:    []analyzer.TraceRow{{Hash: 1, Minute: 7, Data: []byte("b")}, {Hash: 1<<64 - 1, Minute: 6, Data: []byte{}}},
 		Exemplars: []analyzer.Exemplar{exemplar(1, "one again")},
+		Parts:     []analyzer.Part{{Key: keyOf(1), Data: []byte("waits still")}},
 		Changes:   []analyzer.KeyedChange{change(analyzer.Key{}, "no identity 1"), change(analyzer.Key{}, "no identity 2"), change(keyOf(1), "first")},
 	})
 }

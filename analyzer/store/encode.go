@@ -103,5 +103,5 @@ func fields(t *analyzer.Totals) map[string]*int64 {
 func isEmpty(b *analyzer.Batch) bool {
 	return len(b.Keys) == 0 && len(b.Accepted) == 0 && len(b.Counts) == 0 && len(b.Populations) == 0 &&
 		len(b.Traces) == 0 && len(b.Exemplars) == 0 && len(b.Dropped) == 0 && len(b.Changes) == 0 &&
-		len(b.Templates) == 0 && len(b.Poison) == 0 && b.Totals == analyzer.Totals{} && b.Watermark.IsZero()
+		len(b.Templates) == 0 && len(b.Poison) == 0 && len(b.Parts) == 0 && b.Totals == analyzer.Totals{} && b.Watermark.IsZero()
 }

@@ -31,6 +31,7 @@ func (s *sqliteStore) Load(ctx context.Context) (*analyzer.Loaded, error) {
 			{"exemplars", r.readExemplars},
 			{"changes", r.readChanges},
 			{"templates", r.readTemplates},
+			{"parts", r.readParts},
 			{"progress", r.readProgress},
 		} {
 			if err := ctx.Err(); err != nil {

@@ -135,6 +135,7 @@ func (m *memoryStore) Commit(ctx context.Context, b *analyzer.Batch) error {
 	m.addSums(b)
 	m.addEvidence(b)
 	m.addPoison(b)
+	m.addParts(b)
 	minute := minuteOf(m.watermark)
 	m.keys.append(minute, b.Keys, m.config.KeyRetention)
 	m.accepted.append(minute, b.Accepted, m.config.KeyRetention)

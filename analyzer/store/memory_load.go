@@ -41,6 +41,7 @@ func (m *memoryStore) Load(ctx context.Context) (*analyzer.Loaded, error) {
 			out.Templates = append(out.Templates, analyzer.Template{Service: key.service, Text: key.text, N: t.n, First: t.first})
 		}
 	}
+	out.Parts = m.parts()
 	return out, nil
 }
 

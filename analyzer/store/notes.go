@@ -30,16 +30,19 @@ func (s *sqliteStore) Notes(ctx context.Context, topic string) (map[string][]byt
 }
 
 func (s *sqliteStore) Note(ctx context.Context, topic, key string, data []byte) error {
-	return s.do(ctx, "write note", func(ctx context.Context, _ *tally) error {
-		query, args := "DELETE FROM notes WHERE topic = ? AND key = ?", []any{topic, key}
-		if len(data) > 0 {
-			query, args = "INSERT INTO notes (topic, key, data) VALUES (?, ?, ?) ON CONFLICT (topic, key) DO UPDATE SET data = excluded.data", append(args, data)
-		}
-		if _, err := s.conn.ExecContext(ctx, query, args...); err != nil {
-			return fmt.Errorf("write %s: %w", topic, err)
-		}
-		return nil
-	})
+	return s.do(ctx, "write note", func(ctx context.Context, _ *tally) error { return s.note(ctx, topic, key, data) })
+}
+
+// note is Note inside a transaction.
+func (s *sqliteStore) note(ctx context.Context, topic, key string, data []byte) error {
+	query, args := "DELETE FROM notes WHERE topic = ? AND key = ?", []any{topic, key}
+	if len(data) > 0 {
+		query, args = "INSERT INTO notes (topic, key, data) VALUES (?, ?, ?) ON CONFLICT (topic, key) DO UPDATE SET data = excluded.data", append(args, data)
+	}
+	if _, err := s.conn.ExecContext(ctx, query, args...); err != nil {
+		return fmt.Errorf("write %s: %w", topic, err)
+	}
+	return nil
 }
 
 // noteKey names one note.

@@ -153,7 +153,9 @@ func TestMigrateVersion1(t *testing.T) {
 	}
 	b := randomBatch(rand.New(rand.NewPCG(3, 3)), 1)
 	commit(t, old, b)
-	want := load(t, old)
+	fresh := openTest(t, Config{Path: filepath.Join(t.TempDir(), "fresh.db")})
+	commit(t, fresh, b)
+	want := load(t, fresh)
 	if err := old.Close(); err != nil {
 		t.Fatal(err)
 	}
