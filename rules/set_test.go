@@ -58,6 +58,7 @@ func TestClassify(t *testing.T) {
 		{"x509: certificate has expired or is not yet valid for db.example.com", "", "", ""},
 		{"cache entry expired key=4711", "", "", ""},
 		{"JWT validated successfully for user 42", "", "", ""},
+		{"RuntimeError: secret version 3540 accessed by service account u784", "", "", ""}, // the error is another's
 		{"ParseError: invalid token at line 3 column 14 of config.yaml", "", "", ""},
 	} {
 		t.Run(c.text, func(t *testing.T) {
