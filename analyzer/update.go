@@ -13,6 +13,12 @@ type Update struct {
 	Changed []Incident // opened, updated or resolved since the last Update
 	Alerts  []Alert    // those that fire, and those that were resolved of late
 	Probes  []ProbeResult
+	// Records are the lives of incidents, the open ones first; Ended are those
+	// resolved since the last Update, and Interventions counts what people did
+	// about any since then.
+	Records       []Record
+	Ended         []Record
+	Interventions int
 }
 
 // Sink takes updates. Package sinks implements it. Deliver may be slow: each

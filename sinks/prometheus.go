@@ -25,6 +25,9 @@ type Prometheus struct {
 
 	outcomes, refusals, incidents, score, scorePart *prometheus.Desc
 	entries, unmatched, overflow, lag, build, probe *prometheus.Desc
+
+	resolution    *prometheus.HistogramVec
+	interventions prometheus.Counter
 }
 
 var (
@@ -49,12 +52,30 @@ func NewPrometheus() *Prometheus {
 		lag:       d("ingest_lag_seconds", "Age of the latest log entry that was committed, in seconds."),
 		build:     d("build_info", "Version of why401 and of Go; always 1.", "version", "goversion"),
 		probe:     d("probe_status", "Latest answer of each active check; 1 for the status that holds.", "probe", "service", "status"),
+		resolution: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:                        "why401_incident_resolution_seconds",
+			Help:                        "How long incidents took from their first failure to their resolution, in event time.",
+			Buckets:                     []float64{60, 300, 900, 1800, 3600, 2 * 3600, 4 * 3600, 8 * 3600, 24 * 3600, 7 * 24 * 3600},
+			NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100,
+		}, []string{"cause"}),
+		interventions: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "why401_manual_interventions_total",
+			Help: "Changes by people, acknowledgements and rotate commands while an incident was open.",
+		}),
 	}
 }
 
-// Deliver makes u what is shown from now on.
+// Deliver makes u what is shown from now on. Incidents that took their time
+// carry their id as an exemplar.
 func (p *Prometheus) Deliver(_ context.Context, u *analyzer.Update) error {
 	p.last.Store(u)
+	for i := range u.Ended {
+		r := &u.Ended[i]
+		if o, ok := p.resolution.WithLabelValues(string(r.Cause)).(prometheus.ExemplarObserver); ok {
+			o.ObserveWithExemplar(r.Duration(u.At).Seconds(), prometheus.Labels{"incident": r.ID})
+		}
+	}
+	p.interventions.Add(float64(u.Interventions))
 	return nil
 }
 
@@ -63,11 +84,15 @@ func (p *Prometheus) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{p.outcomes, p.refusals, p.incidents, p.score, p.scorePart, p.entries, p.unmatched, p.overflow, p.lag, p.build, p.probe} {
 		ch <- d
 	}
+	p.resolution.Describe(ch)
+	p.interventions.Describe(ch)
 }
 
 // Collect shows the latest update.
 func (p *Prometheus) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(p.build, prometheus.GaugeValue, 1, version(), runtime.Version())
+	p.resolution.Collect(ch)
+	p.interventions.Collect(ch)
 	u := p.last.Load()
 	if u == nil {
 		return

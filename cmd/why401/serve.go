@@ -83,7 +83,11 @@ func (env *environment) serve(ctx context.Context, cfg Config) (err error) {
 	}
 	defer stopWeb()
 	defer background(ctx, func(ctx context.Context) { sweep(ctx, p, held, cfg.Store, log) })()
-	ticks := env.tick(ctx, p, cfg, []analyzer.Sink{metrics, web}, log)
+	journal, err := analyzer.OpenJournal(ctx, analyzer.JournalConfig{}, held)
+	if err != nil {
+		log.Error().Err(err).Msg("lives of earlier incidents are lost") // what stands is told anew
+	}
+	ticks := env.tick(ctx, p, cfg, journal, []analyzer.Sink{metrics, web}, log)
 	log.Info().Str("subscription", cfg.Source.PubSub.Subscription).Str("listen", cfg.Web.Listen).Int("rules", len(set.Rules())).Msg("serving")
 	err = pull.Run(ctx, p.Handle)
 	<-ticks
@@ -109,7 +113,7 @@ func (env *environment) logger(level string) zerolog.Logger {
 
 // tick makes a report every interval and gives it to every sink. The channel
 // closes when it has ended.
-func (env *environment) tick(ctx context.Context, p *analyzer.Pipeline, cfg Config, out []analyzer.Sink, log zerolog.Logger) <-chan struct{} {
+func (env *environment) tick(ctx context.Context, p *analyzer.Pipeline, cfg Config, journal *analyzer.Journal, out []analyzer.Sink, log zerolog.Logger) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -119,6 +123,10 @@ func (env *environment) tick(ctx context.Context, p *analyzer.Pipeline, cfg Conf
 		for {
 			u := &analyzer.Update{Report: p.Report(cfg.diagnosis())}
 			u.At = u.Report.Span.To
+			if err := journal.Follow(ctx, u.Report); err != nil {
+				log.Error().Err(err).Msg("lives of incidents were not written")
+			}
+			u.Records, u.Ended, u.Interventions = journal.Records(), journal.Ended(), journal.Touched()
 			for _, in := range u.Report.Incidents {
 				if in.Resolved == nil && last[in.ID] != in.Verdict {
 					last[in.ID] = in.Verdict
