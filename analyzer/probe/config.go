@@ -21,6 +21,7 @@ type Config struct {
 	// http is taken; link-local and metadata addresses never.
 	AllowPrivate []string `yaml:"allow_private"`
 	CAFile       string   `yaml:"ca_file"` // PEM certificates that are trusted beside the system's; empty: none
+	Canary       Canary   `yaml:"canary"`
 }
 
 // DefaultConfig returns the settings of a daemon that nobody configured.
@@ -67,7 +68,12 @@ func (c Config) every(kind string) time.Duration {
 
 // defaultEvery are the kinds that look less often than Config.Interval: their
 // answer changes slowly, or costs the target more than one request.
-var defaultEvery = map[string]time.Duration{}
+var defaultEvery = map[string]time.Duration{
+	"canary":   5 * time.Minute,
+	"jwks":     5 * time.Minute,
+	"negative": 6 * time.Hour,
+	"oidc":     time.Hour,
+}
 
 // checkTimeout is what one whole check may take: a few requests one after the
 // other.

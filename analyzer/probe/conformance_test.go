@@ -13,8 +13,10 @@ import (
 // worlds builds, for each kind, a target in a world that holds secret
 // somewhere the probe can see. Every kind must be in it.
 var worlds = map[string]func(t *testing.T, secret string) Target{
-	"jwks": jwksWorld,
-	"oidc": oidcWorld,
+	"canary":   canaryWorld,
+	"jwks":     jwksWorld,
+	"negative": negativeWorld,
+	"oidc":     oidcWorld,
 }
 
 // What every kind promises.

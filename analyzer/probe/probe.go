@@ -80,8 +80,10 @@ type builder func(domain analyzer.KeyDomain, d *Deps) ([]Target, error)
 // kinds are the kinds of probe, by the word that results, the configuration
 // and metrics carry. Nobody changes the map at run time.
 var kinds = map[string]builder{
-	"jwks": newJWKS,
-	"oidc": newOIDC,
+	"canary":   newCanary,
+	"jwks":     newJWKS,
+	"negative": newNegative,
+	"oidc":     newOIDC,
 }
 
 // Kinds returns the names of all kinds, sorted.

@@ -1,0 +1,397 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/why401/why401/analyzer"
+)
+
+// Canary is the part of the configuration that allows more than the harmless
+// canaries.
+type Canary struct {
+	// Live are the services that may be sent tokens that are valid for a
+	// minute; all others get expired or forged ones.
+	Live []string `yaml:"live"`
+	// UsersSecret allows to sign live tokens with the newest version of the
+	// users' secret. Without it no live token is signed with a shared secret.
+	UsersSecret bool `yaml:"users_secret"`
+	// WithdrawnKey is a file with the private key (PEM) of a test key that
+	// was published and taken out of the key set; WithdrawnKid was its kid.
+	WithdrawnKey string `yaml:"withdrawn_key"`
+	WithdrawnKid string `yaml:"withdrawn_kid"`
+}
+
+// nameBudget is how many requests a service gets until its value is named.
+const nameBudget = 60
+
+// controls are the requests of a calibration, which count as well.
+const controls = 4
+
+// The pace of canaries.
+const (
+	calibrateEvery = time.Hour        // the controls
+	matrixEvery    = 30 * time.Minute // every live version, not only the newest
+	matrixVersions = 3
+)
+
+// canaryProbe tells from outside which value a service holds: it presents
+// tokens that are signed and expired, and reads whether they are refused for
+// their signature or for their age.
+type canaryProbe struct {
+	asker
+	deps   *Deps
+	domain analyzer.KeyDomain
+	member analyzer.Member
+
+	calibrated time.Time
+	control    *reply // to a token that nobody signed
+	steady     bool   // two such answers say the same
+	distinct   bool   // an answer to a signed token was seen to differ from it
+	vague      bool   // what is no token at all is refused for its signature too
+
+	newest  string // the version that was asked for last
+	held    *guess // named; nil: not, or the newest
+	tried   int    // guesses that were refused
+	spent   int    // requests of the open mismatch
+	matrix  time.Time
+	accepts map[string]bool // version: verified
+}
+
+// newCanary makes a probe for every service that names a canary path, where
+// secrets are shared.
+func newCanary(domain analyzer.KeyDomain, d *Deps) ([]Target, error) {
+	var out []Target
+	for _, m := range domain.Services {
+		if m.URL == "" || m.Canary == "" || shared(domain) == "" {
+			continue
+		}
+		p := &canaryProbe{asker: newAsker(m, d), deps: d, domain: domain, member: m}
+		out = append(out, Target{Name: m.Name, Probe: p})
+	}
+	return out, nil
+}
+
+func newAsker(m analyzer.Member, d *Deps) asker {
+	return asker{guard: d.Guard, url: strings.TrimRight(m.URL, "/") + "/" + strings.TrimLeft(m.Canary, "/"), classifier: d.Classifier, traces: d.Traces}
+}
+
+// Check implements [Probe].
+func (p *canaryProbe) Check(ctx context.Context) []analyzer.ProbeResult {
+	before := p.sent
+	r := p.check(ctx)
+	r.Target, r.Service = p.member.Name, analyzer.Service{Name: p.member.Name, Environment: p.domain.Environment}
+	if r.Facts == nil {
+		r.Facts = map[string]string{}
+	}
+	r.Facts["requests"] = strconv.Itoa(p.sent - before)
+	return []analyzer.ProbeResult{r}
+}
+
+func unknown(format string, args ...any) analyzer.ProbeResult {
+	return analyzer.ProbeResult{Status: analyzer.StatusUnknown, Detail: fmt.Sprintf(format, args...)}
+}
+
+func (p *canaryProbe) check(ctx context.Context) analyzer.ProbeResult {
+	name := p.member.Name
+	if p.deps.Reference == nil {
+		return unknown("no canary was signed for %s: no version of the secret can be read; give why401 access to it", name)
+	}
+	candidates, err := p.deps.Reference.Candidates(ctx, p.domain)
+	if err != nil || len(candidates) == 0 || candidates[0].Value.Empty() {
+		return unknown("no canary was signed for %s: no version of the secret could be read; see the result of the secret store", name)
+	}
+	if time.Since(p.calibrated) > calibrateEvery {
+		if r, ok := p.calibrate(ctx); !ok {
+			return r
+		}
+	}
+	newest := candidates[0]
+	if newest.Version != p.newest {
+		p.newest, p.held, p.tried, p.spent, p.matrix, p.accepts = newest.Version, nil, 0, 0, time.Time{}, map[string]bool{}
+	}
+	list := []guess{{Match: Match{Secret: newest.Secret, Version: newest.Version, Environment: newest.Environment}, value: newest.Value, plain: true}}
+	said, from, err := p.present(ctx, &list[0])
+	if err != nil {
+		return p.failed(err)
+	}
+	switch said {
+	case passed:
+		p.held, p.tried, p.spent = nil, 0, 0
+		return p.sound(ctx, newest, candidates, from)
+	case unsaid:
+		return unknown("%s does not say why it refuses: neither its answer nor a log line of the canary's trace tells a wrong signature from an expired token; let the service log the reason, or serve /health/jwt", name)
+	}
+	p.accepts[newest.Version] = false
+	return p.mismatch(ctx, candidates, from)
+}
+
+// calibrate makes sure that the answers to canaries mean something: without a
+// token the path refuses, and a token that nobody signed is refused for its
+// signature, in words that a token of no form at all does not get.
+func (p *canaryProbe) calibrate(ctx context.Context) (analyzer.ProbeResult, bool) {
+	name := p.member.Name
+	bare, err := p.ask(ctx, "")
+	if err != nil {
+		return p.failed(err), false
+	}
+	if bare.accepted {
+		return unknown("the canary path of %s answers %d without any token: name one that needs a token and changes nothing", name, bare.status), false
+	}
+	shapeless, err := p.ask(ctx, "why401.canary")
+	if err != nil {
+		return p.failed(err), false
+	}
+	p.vague = shapeless.signature() == refused
+	p.steady = true
+	p.control = nil
+	for range 2 {
+		token, err := forged(p.domain, "", true)
+		if err != nil {
+			return p.failed(err), false
+		}
+		got, err := p.ask(ctx, token)
+		if err != nil {
+			return p.failed(err), false
+		}
+		if got.signature() == unsaid {
+			p.fromLog(ctx, got, p.patience(ctx))
+		}
+		if got.accepted {
+			return unknown("%s lets through an expired token that nobody signed: what it holds cannot be told; see the negative canaries", name), false
+		}
+		if got.signature() == passed {
+			return unknown("%s names the expiry of a token that nobody signed: it looks at claims before the signature, and an expired canary tells nothing; serve /health/jwt", name), false
+		}
+		if p.control != nil {
+			p.steady = p.control.mark == got.mark
+		}
+		p.control = got
+		if got.signature() == refused && !p.vague {
+			break // it says so in words: no need to compare answers
+		}
+	}
+	p.calibrated = time.Now()
+	return analyzer.ProbeResult{}, true
+}
+
+// patience is how long a log line is waited for: part of what is left.
+func (p *canaryProbe) patience(ctx context.Context) time.Time {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return time.Now().Add(5 * time.Second)
+	}
+	return time.Now().Add(time.Until(deadline) / 3)
+}
+
+// present sends an expired canary signed with g and judges the answer; from
+// is where the judgement was taken from.
+func (p *canaryProbe) present(ctx context.Context, g *guess) (said signature, from string, err error) {
+	token, err := sign(shared(p.domain), "", claims(p.domain, true, time.Now()), g.value.Bytes())
+	if err != nil {
+		return unsaid, "", err
+	}
+	got, err := p.ask(ctx, token)
+	if err != nil {
+		return unsaid, "", err
+	}
+	if s := got.signature(); s == passed || s == refused && !p.vague {
+		return s, "its answer", nil
+	}
+	if p.steady && got.mark == p.control.mark && p.distinct {
+		return refused, "its answer, which is that to a token that nobody signed", nil
+	}
+	if p.steady && got.mark != p.control.mark {
+		p.distinct = true
+		return passed, "its answer, which differs from that to a token that nobody signed", nil
+	}
+	// The service refuses in words of its own choice; its log may know more.
+	got.reasons = nil
+	if p.fromLog(ctx, got, p.patience(ctx)) {
+		return got.signature(), "its log line", nil
+	}
+	return unsaid, "", nil
+}
+
+// sound is the answer for a service that holds the newest version. Now and
+// then the other live versions are tried too.
+func (p *canaryProbe) sound(ctx context.Context, newest Candidate, candidates []Candidate, from string) analyzer.ProbeResult {
+	p.accepts[newest.Version] = true
+	if time.Since(p.matrix) > matrixEvery {
+		p.row(ctx, candidates)
+	}
+	r := analyzer.ProbeResult{Status: analyzer.StatusOK, Facts: p.facts(from),
+		Detail: fmt.Sprintf("%s verifies tokens of version %s: an expired canary signed with it is refused for its age alone, by %s", p.member.Name, newest.Version, from)}
+	if slices.Contains(p.deps.Config.Canary.Live, p.member.Name) && p.deps.Config.Canary.UsersSecret {
+		if bad, ok := p.live(ctx, newest); ok {
+			bad.Facts = r.Facts
+			return bad
+		}
+	}
+	return r
+}
+
+// row tries the other live versions: one row of the reference matrix.
+func (p *canaryProbe) row(ctx context.Context, candidates []Candidate) {
+	n := 0
+	for _, g := range guesses(p.domain, candidates) {
+		if !g.plain || g.Version == p.newest {
+			continue
+		}
+		if n++; n >= matrixVersions {
+			break
+		}
+		said, _, err := p.present(ctx, &g)
+		if err != nil {
+			return
+		}
+		if said != unsaid {
+			p.accepts[g.Version] = said == passed
+		}
+	}
+	p.matrix = time.Now()
+}
+
+func (p *canaryProbe) facts(from string) map[string]string {
+	return map[string]string{"told_by": from, FactAccepts: versions(p.accepts, true), FactRefuses: versions(p.accepts, false)}
+}
+
+// FactAccepts and FactRefuses are the keys of ProbeResult.Facts under which
+// the canary probe lists the versions that a service verifies and refuses.
+const (
+	FactAccepts = "accepts"
+	FactRefuses = "refuses"
+)
+
+func versions(m map[string]bool, want bool) string {
+	var out []string
+	for v, ok := range m {
+		if ok == want {
+			out = append(out, v)
+		}
+	}
+	slices.Sort(out)
+	return strings.Join(out, " ")
+}
+
+// mismatch names the value of a service that refuses the newest version, by
+// trying what it may hold, within the budget.
+func (p *canaryProbe) mismatch(ctx context.Context, candidates []Candidate, from string) analyzer.ProbeResult {
+	name := p.member.Name
+	if p.spent == 0 {
+		p.spent = controls
+	}
+	p.spent++ // the newest version
+	if p.held != nil && time.Since(p.matrix) > matrixEvery {
+		if said, _, err := p.present(ctx, p.held); err == nil && said == refused {
+			p.held, p.tried, p.spent = nil, 0, controls
+		}
+		p.matrix = time.Now()
+	}
+	list := guesses(p.domain, candidates)
+	complete := false
+	for p.held == nil && p.spent < nameBudget {
+		if p.tried >= len(list) {
+			complete = true
+			break
+		}
+		g := &list[p.tried]
+		if g.plain && g.Version == p.newest {
+			p.tried++
+			continue
+		}
+		p.spent++
+		said, _, err := p.present(ctx, g)
+		if err != nil {
+			if ctx.Err() != nil || errors.Is(err, ErrBudget) {
+				break // the next round goes on here
+			}
+			return p.failed(err)
+		}
+		if said == unsaid {
+			break // a lost line: the same guess again in the next round
+		}
+		p.tried++
+		if g.plain {
+			p.accepts[g.Version] = said == passed
+		}
+		if said == passed {
+			p.held, p.matrix = g, time.Now()
+		}
+	}
+	r := analyzer.ProbeResult{Status: analyzer.StatusFail, Facts: p.facts(from)}
+	switch {
+	case p.held != nil:
+		m := p.held.Match
+		if r.Cause = m.Cause; p.held.plain {
+			r.Cause = "key.stale_cache"
+		}
+		r.Facts["holds"] = m.String()
+		r.Detail = fmt.Sprintf("%s holds %s, and the newest is %s: a canary signed with that value is refused for its age alone, one of version %s for its signature; %s", name, m, p.newest, p.newest, remedy(r.Cause))
+	case complete:
+		r.Cause = "key.cross_service_drift"
+		r.Detail = fmt.Sprintf("%s refuses canaries of version %s for their signature, and holds none of the %d values that are known: an unrelated secret; give it the shared one", name, p.newest, len(list))
+	case p.spent >= nameBudget:
+		r.Detail = fmt.Sprintf("%s refuses canaries of version %s for their signature; what it holds is unknown: %d likely values were tried; compare fingerprints over /health/jwt", name, p.newest, p.tried)
+	default:
+		r.Detail = fmt.Sprintf("%s refuses canaries of version %s for their signature; its value is being looked for: %d of at most %d canaries were sent", name, p.newest, p.spent, nameBudget)
+	}
+	return r
+}
+
+// remedy says what to do about a value that was named.
+func remedy(c analyzer.Cause) string {
+	if do := c.Info().Do; len(do) > 0 {
+		return strings.NewReplacer("{services}", "it", "{secret}", "the secret").Replace(do[0])
+	}
+	return "give it the newest version"
+}
+
+// failed says why there is no answer.
+func (p *canaryProbe) failed(err error) analyzer.ProbeResult {
+	switch {
+	case errors.Is(err, ErrBudget):
+		return unknown("%s was not asked: the budget of requests is used up; the next round goes on", p.member.Name)
+	case errors.Is(err, errPath):
+		return unknown("the canary path of %s is no protected path: %s", p.member.Name, clip(err.Error()))
+	}
+	return unknown("%s could not be asked: %s", p.member.Name, clip(cause(err).Error()))
+}
+
+// live presents a token that is valid: a refusal of it tells of claims and
+// algorithms that do not fit what the key domain declares.
+func (p *canaryProbe) live(ctx context.Context, newest Candidate) (analyzer.ProbeResult, bool) {
+	token, err := sign(shared(p.domain), "", claims(p.domain, false, time.Now()), newest.Value.Bytes())
+	if err != nil {
+		return p.failed(err), true
+	}
+	got, err := p.ask(ctx, token)
+	if err != nil {
+		return p.failed(err), true
+	}
+	if got.accepted {
+		return analyzer.ProbeResult{}, false
+	}
+	if len(got.reasons) == 0 {
+		p.fromLog(ctx, got, p.patience(ctx))
+	}
+	causes := map[analyzer.Reason]analyzer.Cause{
+		analyzer.IssuerMismatch: "claim.issuer_mismatch", analyzer.AudienceMismatch: "claim.audience_mismatch", analyzer.AlgorithmMismatch: "alg.mismatch",
+		analyzer.MissingClaim: "claim.required_missing", analyzer.ExpiredToken: "time.verifier_ahead",
+	}
+	for _, reason := range got.reasons {
+		if c := causes[reason]; c != "" {
+			return analyzer.ProbeResult{Status: analyzer.StatusFail, Cause: c,
+				Detail: fmt.Sprintf("%s refuses a valid canary with the declared claims: %s; %s", p.member.Name, reason, remedy(c))}, true
+		}
+	}
+	if slices.Contains(got.reasons, analyzer.InsufficientScope) || slices.Contains(got.reasons, analyzer.UserNotFound) {
+		return analyzer.ProbeResult{}, false // verified, and nobody's: as it should be
+	}
+	return analyzer.ProbeResult{Status: analyzer.StatusWarn, Detail: fmt.Sprintf("%s verifies the key and refuses a valid canary with %d without a reason that is known: see its log", p.member.Name, got.status)}, true
+}
