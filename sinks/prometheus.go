@@ -128,8 +128,16 @@ func (p *Prometheus) Collect(ch chan<- prometheus.Metric) {
 	if !r.Span.To.IsZero() {
 		gauge(p.lag, time.Since(r.Span.To).Seconds())
 	}
+	type answer struct {
+		probe, service string
+		status         analyzer.Status
+	}
+	shown := map[answer]bool{} // several targets of one service may give the same
 	for _, pr := range u.Probes {
-		gauge(p.probe, 1, pr.Probe, pr.Service.Name, string(pr.Status))
+		if a := (answer{pr.Probe, pr.Service.Name, pr.Status}); !shown[a] {
+			shown[a] = true
+			gauge(p.probe, 1, pr.Probe, pr.Service.Name, string(pr.Status))
+		}
 	}
 }
 

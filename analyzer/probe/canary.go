@@ -30,9 +30,6 @@ type Canary struct {
 // nameBudget is how many requests a service gets until its value is named.
 const nameBudget = 60
 
-// controls are the requests of a calibration, which count as well.
-const controls = 4
-
 // The pace of canaries.
 const (
 	calibrateEvery = time.Hour        // the controls
@@ -50,6 +47,7 @@ type canaryProbe struct {
 	member analyzer.Member
 
 	calibrated time.Time
+	controls   int    // requests of the calibration, which count for the budget as well
 	control    *reply // to a token that nobody signed
 	steady     bool   // two such answers say the same
 	distinct   bool   // an answer to a signed token was seen to differ from it
@@ -131,18 +129,11 @@ func (p *canaryProbe) check(ctx context.Context) analyzer.ProbeResult {
 	return p.mismatch(ctx, candidates, from)
 }
 
-// calibrate makes sure that the answers to canaries mean something: without a
-// token the path refuses, and a token that nobody signed is refused for its
-// signature, in words that a token of no form at all does not get.
+// calibrate makes sure that the answers to canaries mean something: a token
+// that nobody signed is refused, for its signature, in words that a token of
+// no form at all does not get.
 func (p *canaryProbe) calibrate(ctx context.Context) (analyzer.ProbeResult, bool) {
-	name := p.member.Name
-	bare, err := p.ask(ctx, "")
-	if err != nil {
-		return p.failed(err), false
-	}
-	if bare.accepted {
-		return unknown("the canary path of %s answers %d without any token: name one that needs a token and changes nothing", name, bare.status), false
-	}
+	name, before := p.member.Name, p.sent
 	shapeless, err := p.ask(ctx, "why401.canary")
 	if err != nil {
 		return p.failed(err), false
@@ -163,7 +154,7 @@ func (p *canaryProbe) calibrate(ctx context.Context) (analyzer.ProbeResult, bool
 			p.fromLog(ctx, got, p.patience(ctx))
 		}
 		if got.accepted {
-			return unknown("%s lets through an expired token that nobody signed: what it holds cannot be told; see the negative canaries", name), false
+			return unknown("the canary path of %s answers %d to an expired token that nobody signed: name one that needs a token and changes nothing; if this one does, see the negative canaries", name, got.status), false
 		}
 		if got.signature() == passed {
 			return unknown("%s names the expiry of a token that nobody signed: it looks at claims before the signature, and an expired canary tells nothing; serve /health/jwt", name), false
@@ -176,7 +167,7 @@ func (p *canaryProbe) calibrate(ctx context.Context) (analyzer.ProbeResult, bool
 			break // it says so in words: no need to compare answers
 		}
 	}
-	p.calibrated = time.Now()
+	p.calibrated, p.controls = time.Now(), p.sent-before
 	return analyzer.ProbeResult{}, true
 }
 
@@ -284,12 +275,12 @@ func versions(m map[string]bool, want bool) string {
 func (p *canaryProbe) mismatch(ctx context.Context, candidates []Candidate, from string) analyzer.ProbeResult {
 	name := p.member.Name
 	if p.spent == 0 {
-		p.spent = controls
+		p.spent = p.controls
 	}
 	p.spent++ // the newest version
 	if p.held != nil && time.Since(p.matrix) > matrixEvery {
 		if said, _, err := p.present(ctx, p.held); err == nil && said == refused {
-			p.held, p.tried, p.spent = nil, 0, controls
+			p.held, p.tried, p.spent = nil, 0, p.controls
 		}
 		p.matrix = time.Now()
 	}

@@ -21,9 +21,13 @@ type guess struct {
 // makes them (echo, editors, .env files, YAML, base64 of Kubernetes secrets).
 var likely = []string{
 	"with a trailing newline", "decoded from base64", "encoded as base64", "in double quotes", "with a trailing CRLF", "decoded from hex", "with a trailing space",
-	"in single quotes", "encoded as hex", "with a byte order mark", "with a leading space", "decoded from base64url", "encoded as base64url", "in lower case", "in upper case",
-	"without its trailing newline", "without the white space around it", "with spaces around it", "without the quotes around it",
+	"in single quotes", "with a trailing newline and then encoded as base64", "encoded as base64 and then with a trailing newline", "with a byte order mark",
+	"with a leading space", "encoded as hex", "decoded from base64url", "without its trailing newline", "without the white space around it", "without the quotes around it",
+	"encoded as base64url", "cut at its first #", "in upper case", "in lower case", "with spaces around it",
 }
+
+// likelyWords come before the mutations: each costs a single request.
+var likelyWords = []string{"None", "changeme", "your-256-bit-secret"}
 
 // maxGuesses bounds the list.
 const maxGuesses = 2000
@@ -62,6 +66,12 @@ func guesses(d analyzer.KeyDomain, candidates []Candidate) []guess {
 			versions = append(versions, c)
 		}
 	}
+	words := append(slices.DeleteFunc(slices.Clone(candidates), func(c Candidate) bool { return c.Word == "" }), Words(d)...)
+	for i := range words {
+		if slices.ContainsFunc(likelyWords, func(w string) bool { return w == string(words[i].Value.Bytes()) }) {
+			add(plain(&words[i]))
+		}
+	}
 	bent := make([][]guess, len(versions))
 	for i, c := range versions {
 		if len(c.Value.Bytes()) == 0 {
@@ -82,8 +92,8 @@ func guesses(d analyzer.KeyDomain, candidates []Candidate) []guess {
 			}
 		}
 	}
-	for _, c := range append(slices.DeleteFunc(slices.Clone(candidates), func(c Candidate) bool { return c.Word == "" }), Words(d)...) {
-		add(plain(&c))
+	for i := range words {
+		add(plain(&words[i]))
 	}
 	for _, list := range bent {
 		for _, g := range list {
