@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net"
+	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,6 +13,7 @@ import (
 	"github.com/why401/why401/analyzer/probe"
 	"github.com/why401/why401/analyzer/source"
 	"github.com/why401/why401/analyzer/store"
+	"github.com/why401/why401/sinks"
 )
 
 // Config is the whole configuration, composed of what each package declares.
@@ -23,6 +25,8 @@ type Config struct {
 	KeyDomains   []analyzer.KeyDomain  `yaml:"key_domains"`
 	Probes       probe.Config          `yaml:"probes"`
 	Diagnosis    DiagnosisConfig       `yaml:"diagnosis"`
+	Alerts       AlertsConfig          `yaml:"alerts"`
+	Sinks        []sinks.Config        `yaml:"sinks"` // who is told of incidents; none by default
 	Web          WebConfig             `yaml:"web"`
 	Log          LogConfig             `yaml:"log"`
 }
@@ -46,6 +50,25 @@ func (c Config) diagnosis() analyzer.DiagnosisConfig {
 func (c DiagnosisConfig) Validate() []conf.FieldError {
 	problems := conf.Between("tick", c.Tick, time.Second, time.Hour)
 	return append(problems, conf.Between("min_count", c.MinCount, 1, 1_000_000)...)
+}
+
+// AlertsConfig says when an incident becomes an alert and when that ends.
+type AlertsConfig struct {
+	URL   string        `yaml:"url"`   // where people reach our page, for the links in notifications; empty: no links
+	Quiet time.Duration `yaml:"quiet"` // how long an incident stays resolved before its alert is; 5 minutes
+}
+
+func (c AlertsConfig) config() analyzer.AlertConfig {
+	return analyzer.AlertConfig{URL: c.URL, Quiet: c.Quiet}
+}
+
+// Validate returns every problem of the section.
+func (c AlertsConfig) Validate() []conf.FieldError {
+	problems := conf.Between("quiet", c.Quiet, time.Second, time.Hour)
+	if u, err := url.Parse(c.URL); c.URL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+		problems = append(problems, conf.FieldError{Path: "url", Msg: "wanted an http or https URL, found " + conf.Quote(c.URL), Hint: "write https://why401.example"})
+	}
+	return problems
 }
 
 // WebConfig is the web endpoint.
@@ -75,11 +98,21 @@ func (c LogConfig) Validate() []conf.FieldError {
 	return conf.OneOf("level", c.Level, "debug", "info", "warn", "error")
 }
 
+// Validate returns what no section can see by itself.
+func (c Config) Validate() []conf.FieldError {
+	problems := sinks.Names(c.Sinks)
+	if j := c.Store.JoinRetention; j != 0 && j < joinSpan {
+		problems = append(problems, conf.FieldError{Path: "store.join_retention", Msg: fmt.Sprintf("wanted at least %s, found %s: a restart would split traces that are still growing", joinSpan, j), Hint: "leave it out, or write 24h"})
+	}
+	return problems
+}
+
 func defaultConfig() Config {
 	return Config{
 		Store:     store.Config{Kind: "sqlite", Path: "why401.db"},
 		Probes:    probe.DefaultConfig(),
 		Diagnosis: DiagnosisConfig{Tick: 5 * time.Second, MinCount: 5},
+		Alerts:    AlertsConfig{Quiet: 5 * time.Minute},
 		Web:       WebConfig{Listen: "127.0.0.1:9401"},
 		Log:       LogConfig{Level: "info"},
 	}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/rs/zerolog"
+
+	"github.com/why401/why401/analyzer"
+	"github.com/why401/why401/analyzer/source"
+	"github.com/why401/why401/analyzer/store"
+	"github.com/why401/why401/rules"
+	"github.com/why401/why401/sinks"
+)
+
+// daemon is what `why401 serve` runs, part by part. Each part that must end
+// says so when it is built, with onStop; they end in reverse order.
+type daemon struct {
+	env *environment
+	cfg Config
+	log zerolog.Logger
+
+	set      *rules.Set
+	pull     *source.PubSub
+	held     store.Store
+	pipeline *analyzer.Pipeline
+	registry *prometheus.Registry
+	metrics  *sinks.Prometheus
+	notifier *sinks.Notifier
+	web      *sinks.HTTP
+	journal  *analyzer.Journal
+	alerts   *analyzer.Alerts
+
+	told map[string]analyzer.Verdict // verdicts of open incidents, as they were last told
+	ends []ending
+}
+
+// ending is how a part stops, within what is left of the time for all.
+type ending struct {
+	name string
+	stop func(ctx context.Context) error
+}
+
+// build puts a daemon together. Whatever fails, what was built before it has
+// ended when it returns.
+func (env *environment) build(ctx context.Context, cfg Config) (*daemon, error) {
+	d := &daemon{env: env, cfg: cfg, log: env.logger(cfg.Log.Level), registry: prometheus.NewRegistry(), told: map[string]analyzer.Verdict{}}
+	for _, part := range []func(context.Context) error{
+		d.openRules, d.openSource, d.openStore, d.openPipeline, d.openMetrics, d.openJournal, d.openSinks, d.openWeb,
+	} {
+		if err := part(ctx); err != nil {
+			return nil, errors.Join(err, d.stop())
+		}
+	}
+	return d, nil
+}
+
+func (d *daemon) openRules(context.Context) (err error) {
+	d.set, err = d.env.serveRules(d.cfg.Rules.Dir, d.log)
+	return err
+}
+
+func (d *daemon) openSource(context.Context) (err error) {
+	if d.pull, err = source.NewPubSub(d.cfg.Source.PubSub); err != nil {
+		return exitHint(exitConfig, fmt.Errorf("open source: %w", err), "why401 serve --project P --subscription S")
+	}
+	return nil
+}
+
+func (d *daemon) openStore(ctx context.Context) (err error) {
+	if d.held, err = store.Open(ctx, d.cfg.Store); err != nil {
+		return exitWith(exitBackend, err)
+	}
+	d.onStop("store", func(context.Context) error { return d.held.Close() })
+	return nil
+}
+
+func (d *daemon) openPipeline(ctx context.Context) (err error) {
+	d.pipeline, err = analyzer.NewPipeline(ctx, d.set, d.held, d.cfg.Environments, analyzer.LedgerConfig{JoinSpan: joinSpan})
+	if err != nil {
+		return exitWith(exitBackend, err)
+	}
+	return nil
+}
+
+func (d *daemon) openMetrics(context.Context) error {
+	d.metrics = sinks.NewPrometheus()
+	d.registry.MustRegister(d.metrics, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return nil
+}
+
+// openJournal goes on with the lives of incidents and the alerts of the
+// process before. What cannot be read is told and begins anew.
+func (d *daemon) openJournal(ctx context.Context) (err error) {
+	if d.journal, err = analyzer.OpenJournal(ctx, analyzer.JournalConfig{}, d.held); err != nil {
+		d.log.Error().Err(err).Msg("lives of earlier incidents are lost")
+	}
+	if d.alerts, err = analyzer.OpenAlerts(ctx, d.cfg.Alerts.config(), d.held); err != nil {
+		d.log.Error().Err(err).Msg("earlier alerts are lost; those that stand are raised anew")
+	}
+	return nil
+}
+
+func (d *daemon) openSinks(ctx context.Context) (err error) {
+	meter := sinks.NewMeter(d.registry)
+	d.notifier, err = sinks.Open(ctx, d.cfg.Sinks, &sinks.Outside{Getenv: d.env.getenv, Stdout: d.env.stdout, Notes: d.held, Log: d.log, Meter: meter})
+	if err != nil {
+		return exitWith(exitConfig, err)
+	}
+	meter.Use(d.notifier, nil)
+	d.runs(ctx, "sinks", func(ctx context.Context) { d.notifier.Run(ctx, drain/2) })
+	return nil
+}
+
+// openWeb listens, so that an address in use ends the start.
+func (d *daemon) openWeb(context.Context) error {
+	d.web = sinks.NewHTTP(d.registry)
+	l, err := net.Listen("tcp", d.cfg.Web.Listen)
+	if err != nil {
+		return exitWith(exitBackend, fmt.Errorf("listen: %w", err))
+	}
+	server := &http.Server{Handler: d.web, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second}
+	go func() {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			d.log.Error().Err(err).Msg("web endpoint failed")
+		}
+	}()
+	d.onStop("web endpoint", func(ctx context.Context) error {
+		if server.Shutdown(ctx) != nil {
+			return server.Close() // somebody still reads; the time is over
+		}
+		return nil
+	})
+	return nil
+}
+
+// run takes entries in until ctx ends or the source fails; what is under way
+// then is committed.
+func (d *daemon) run(ctx context.Context) error {
+	d.runs(ctx, "retention", d.sweep)
+	d.runs(ctx, "diagnosis", d.ticks)
+	d.log.Info().Str("subscription", d.cfg.Source.PubSub.Subscription).Str("listen", d.cfg.Web.Listen).Int("rules", len(d.set.Rules())).Int("sinks", len(d.cfg.Sinks)).Msg("serving")
+	err := d.pull.Run(ctx, d.pipeline.Handle)
+	return errors.Join(err, d.pipeline.Flush(context.WithoutCancel(ctx)))
+}
+
+// onStop notes how a part ends.
+func (d *daemon) onStop(name string, stop func(ctx context.Context) error) {
+	d.ends = append(d.ends, ending{name, stop})
+}
+
+// runs keeps f going until the daemon stops, which waits for its end.
+func (d *daemon) runs(ctx context.Context, name string, f func(context.Context)) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f(ctx)
+	}()
+	d.onStop(name, func(limit context.Context) error {
+		cancel()
+		select {
+		case <-done:
+			return nil
+		case <-limit.Done():
+			return errors.New("it did not end in time")
+		}
+	})
+}
+
+// stop ends all parts, the last built first, within drain.
+func (d *daemon) stop() error {
+	limit, cancel := context.WithTimeout(context.Background(), drain)
+	defer cancel()
+	var errs []error
+	for _, e := range slices.Backward(d.ends) {
+		if err := e.stop(limit); err != nil {
+			errs = append(errs, exitWith(exitBackend, fmt.Errorf("stop %s: %w", e.name, err)))
+		}
+	}
+	d.ends = nil
+	d.log.Info().Msg("stopped")
+	return errors.Join(errs...)
+}
