@@ -18,6 +18,7 @@ type series struct {
 	minutes map[int64]*tally
 	first   int64
 	last    int64
+	hours   map[int64]*hourSum // what whole hours come to, see sum
 	// What the service ever told, so that the healthy ones cost a diagnosis
 	// nothing.
 	reasons map[Reason]bool
@@ -48,6 +49,7 @@ func (w *Window) Add(c Cell, n int64) {
 		w.services[c.Service] = s
 	}
 	s.first, s.last = min(s.first, c.Minute), max(s.last, c.Minute)
+	delete(s.hours, hourOf(c.Minute))
 	t := s.minutes[c.Minute]
 	if t == nil {
 		t = &tally{}
@@ -102,6 +104,7 @@ func (w *Window) Forget(before time.Time) {
 	w.oldest = edge
 	for name, s := range w.services {
 		maps.DeleteFunc(s.minutes, func(m int64, _ *tally) bool { return m < edge })
+		maps.DeleteFunc(s.hours, func(h int64, _ *hourSum) bool { return h*60 < edge })
 		s.first = max(s.first, edge)
 		if len(s.minutes) == 0 {
 			delete(w.services, name)
@@ -140,34 +143,16 @@ func (r Rates) Share() float64 {
 // belongs to the line that led into it. What no line explains is counted as
 // unspecified, never guessed at.
 func (w *Window) Service(s Service, from, to int64) Rates {
-	r := Rates{Reasons: map[Reason]int64{}}
 	sr := w.services[s]
 	if sr == nil {
-		return r
+		return Rates{Reasons: map[Reason]int64{}}
 	}
-	var requests, success int64
-	open := int64(0) // refused requests of the minute before that nothing explains yet
-	for m := max(from, sr.first); m < to && m <= sr.last; m++ {
-		t := sr.minutes[m]
-		if t == nil {
-			open = r.unexplained(open)
-			continue
-		}
-		r.Seen += t.seen
-		r.Accepted += t.accepted
-		success += t.success
-		requests += t.accepted + t.request
-		told := t.tell(&r)
-		fromBefore := min(open, told)
-		r.unexplained(open - fromBefore)
-		now := min(t.request, told-fromBefore)
-		r.Refused += told
-		open = t.request - now
-	}
-	r.unexplained(open)
-	r.Requests = requests > 0
-	if !r.Requests || success > r.Accepted {
-		r.Accepted = max(r.Accepted, success)
+	sum := rateSum{Rates: Rates{Reasons: map[Reason]int64{}}}
+	sum.unexplained(sr.sum(&sum, from, to, 0))
+	r := sum.Rates
+	r.Requests = sum.requests > 0
+	if !r.Requests || sum.success > r.Accepted {
+		r.Accepted = max(r.Accepted, sum.success)
 	}
 	return r
 }
@@ -176,7 +161,7 @@ func (w *Window) Service(s Service, from, to int64) Rates {
 func (r *Rates) unexplained(n int64) int64 {
 	if n > 0 {
 		r.Refused += n
-		r.Reasons[Unspecified] += n
+		r.count(Unspecified, n)
 	}
 	return 0
 }
@@ -191,7 +176,7 @@ func (t *tally) tell(r *Rates) (told int64) {
 		stacks -= paired
 		untraced := x.finding + x.stackEnd - paired
 		if n := untraced + x.joined + x.notice; n > 0 {
-			r.Reasons[x.reason] += n
+			r.count(x.reason, n)
 		}
 		r.Refused += x.joined
 		if x.reason.Refusal() {
