@@ -18,6 +18,11 @@ func (d *Decoder) Entry(m *Message) (*Entry, error) {
 	if err := d.Scan(m, &h); err != nil {
 		return nil, err
 	}
+	return d.whole(&h), nil
+}
+
+// whole reads in full the entry that the last Scan gave the header of.
+func (d *Decoder) whole(h *Header) *Entry {
 	raw := &d.envelope
 	e := &Entry{
 		Key:      h.Key,
@@ -41,7 +46,7 @@ func (d *Decoder) Entry(m *Message) (*Entry, error) {
 	}
 	e.Fields = f.fields
 	e.Message = d.message(e)
-	return e, nil
+	return e
 }
 
 func instant(nanos int64) time.Time {

@@ -51,6 +51,7 @@ type Ledger struct {
 	// pending is the difference since the last batch.
 	pending Batch
 	counts  map[Cell]int64
+	quick   map[quickCell]int64 // what every entry adds; folded into counts at the end of the batch
 	popDiff map[popCell]int64
 	bars    map[bar]uint64
 	touched map[uint64]bool
@@ -61,7 +62,7 @@ func NewLedger(cfg LedgerConfig) *Ledger {
 	cfg.defaults()
 	l := &Ledger{
 		cfg: cfg, traces: map[uint64]*traceJoin{}, window: NewWindow(), unclaimed: map[Service]int64{},
-		counts: map[Cell]int64{}, popDiff: map[popCell]int64{}, bars: map[bar]uint64{}, touched: map[uint64]bool{},
+		counts: map[Cell]int64{}, quick: map[quickCell]int64{}, popDiff: map[popCell]int64{}, bars: map[bar]uint64{}, touched: map[uint64]bool{},
 	}
 	l.seen.limit, l.marks.limit = cfg.Keys, cfg.Marks
 	l.pops.limit, l.exemplars.limit, l.templates.limit = cfg.Values, cfg.Exemplars, cfg.Templates
@@ -119,7 +120,7 @@ func (l *Ledger) apply(e *effect) bool {
 	if l.first.IsZero() || at.Before(l.first) {
 		l.first = at
 	}
-	l.add(Cell{minute(e.at), e.origin.Service, KindSeen, ""}, 1)
+	l.quick[quickCell{e.origin, minute(e.at), KindSeen}]++
 	if e.request != OutcomeNone {
 		l.request(e)
 	}
@@ -151,7 +152,7 @@ func (l *Ledger) poison(p *Poison) {
 func (l *Ledger) request(e *effect) {
 	l.callers(e)
 	if e.request == OutcomeAccepted {
-		l.add(Cell{minute(e.at), e.origin.Service, KindAccepted, ""}, 1)
+		l.quick[quickCell{e.origin, minute(e.at), KindAccepted}]++
 		if e.trace != 0 {
 			mark := markOf(e.trace, e.origin.Service)
 			l.marks.add(mark)
@@ -212,9 +213,27 @@ func (l *Ledger) text(e *effect, at time.Time) {
 
 func (l *Ledger) add(c Cell, n int64) { l.counts[c] += n }
 
+// quickCell is a Cell without a reason whose service is told by the place of
+// an interned Origin: hashing names for every entry costs more than all else
+// that a count does.
+type quickCell struct {
+	origin *Origin
+	minute int64
+	kind   Kind
+}
+
+// fold moves the quick counts where all are.
+func (l *Ledger) fold() {
+	for c, n := range l.quick {
+		l.add(Cell{c.minute, c.origin.Service, c.kind, ""}, n)
+	}
+	clear(l.quick)
+}
+
 // take ends the batch under way and returns it. Its slices are in a fixed
 // order. A volatile ledger returns a batch of totals only.
 func (l *Ledger) take() *Batch {
+	l.fold()
 	b := l.pending
 	b.Watermark = l.watermark
 	l.totals.add(b.Totals)

@@ -144,6 +144,14 @@ func (d *Decoder) instance(of *Origin) *Origin {
 	return &full
 }
 
+// instanceName returns the Instance that instance would give.
+func (d *Decoder) instanceName() string {
+	if known := d.envelope.known.instance; len(known) > 0 {
+		return cleanName(known)
+	}
+	return cleanName(d.identify().instance)
+}
+
 // steadyHash hashes all that identify reads, less what tells instances apart.
 func (d *Decoder) steadyHash() uint64 {
 	e, o := &d.envelope, &d.origins

@@ -179,7 +179,7 @@ func (p *Pipeline) read(d *Decoder, m *Message) effect {
 	case h.Status >= 100 && h.Status < 400:
 		e.request = OutcomeAccepted
 		if sampled(e.key) {
-			e.instance = d.instance(h.Origin).Instance
+			e.instance = d.instanceName()
 		}
 	}
 	if p.own != nil && h.Trace != 0 && p.own(h.Trace) {
@@ -188,10 +188,7 @@ func (p *Pipeline) read(d *Decoder, m *Message) effect {
 	if !h.Audit && !h.Split && !(len(h.Text) > 0 && p.classifier.Screen(h.Text)) && !(h.Severity >= SeverityCritical && len(h.Text) == 0 && h.Status == 0) {
 		return e
 	}
-	entry, err := d.Entry(m)
-	if err != nil {
-		return effect{poison: poisoned(m, err)}
-	}
+	entry := d.whole(&h)
 	c := p.classifier.Classify(entry)
 	e.entry, e.class = entry, &c
 	return e
