@@ -24,6 +24,7 @@ func newRoot(env *environment) *cobra.Command {
 		newClassifyCmd(env),
 		newDemoCmd(env),
 		newExplainCmd(env),
+		newQuarantineCmd(env),
 		newRulesCmd(env),
 		newServeCmd(env),
 		newVersionCmd(env),
