@@ -3,9 +3,11 @@ package probe
 import (
 	"fmt"
 	"net/netip"
+	"os"
 	"time"
 
 	"github.com/why401/why401/analyzer/conf"
+	"github.com/why401/why401/analyzer/healthjwt"
 )
 
 // Config is the section `probes` of the configuration.
@@ -21,7 +23,10 @@ type Config struct {
 	// http is taken; link-local and metadata addresses never.
 	AllowPrivate []string `yaml:"allow_private"`
 	CAFile       string   `yaml:"ca_file"` // PEM certificates that are trusted beside the system's; empty: none
-	Canary       Canary   `yaml:"canary"`
+	// PepperFile holds the pepper that the services' /health/jwt handlers
+	// share, at least 32 bytes. Empty: fingerprints are not asked for.
+	PepperFile string `yaml:"pepper_file"`
+	Canary     Canary `yaml:"canary"`
 }
 
 // DefaultConfig returns the settings of a daemon that nobody configured.
@@ -54,6 +59,22 @@ func (c Config) Validate() []conf.FieldError {
 		}
 	}
 	return problems
+}
+
+// Pepper reads PepperFile. It returns nil when none is named.
+func (c Config) Pepper() (*healthjwt.Pepper, error) {
+	if c.PepperFile == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(c.PepperFile)
+	if err != nil {
+		return nil, fmt.Errorf("read pepper_file: %w", err)
+	}
+	p, err := healthjwt.NewPepper(healthjwt.NewSecret(text))
+	if err != nil {
+		return nil, fmt.Errorf("read pepper_file %s: %w", c.PepperFile, err)
+	}
+	return &p, nil
 }
 
 func (c Config) every(kind string) time.Duration {

@@ -13,10 +13,11 @@ import (
 // worlds builds, for each kind, a target in a world that holds secret
 // somewhere the probe can see. Every kind must be in it.
 var worlds = map[string]func(t *testing.T, secret string) Target{
-	"canary":   canaryWorld,
-	"jwks":     jwksWorld,
-	"negative": negativeWorld,
-	"oidc":     oidcWorld,
+	"canary":      canaryWorld,
+	"fingerprint": fingerprintWorld,
+	"jwks":        jwksWorld,
+	"negative":    negativeWorld,
+	"oidc":        oidcWorld,
 }
 
 // What every kind promises.

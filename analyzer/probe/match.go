@@ -3,6 +3,7 @@ package probe
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/why401/why401/analyzer"
 	"github.com/why401/why401/analyzer/healthjwt"
@@ -14,6 +15,7 @@ type Candidate struct {
 	Version     string
 	Environment string
 	Value       healthjwt.Secret
+	Created     time.Time // of the version; zero: not known
 	// Word marks a value that nobody should use: "the empty value", a
 	// well-known default. Version and Environment are empty then.
 	Word  string

@@ -19,9 +19,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/why401/why401/analyzer"
+	"github.com/why401/why401/analyzer/healthjwt"
 )
 
 // Probe is one active check. Check returns what it saw, at least one result,
@@ -48,6 +50,9 @@ type Deps struct {
 	// Reference reads the values that services may hold. Nil: none can be
 	// read, and what needs them says unknown.
 	Reference Reference
+	// Pepper is shared with the services' /health/jwt handlers. Nil: no
+	// fingerprint can be asked for, and what needs one says unknown.
+	Pepper *healthjwt.Pepper
 	// Classifier reads what services answer; nil: only the standardized part
 	// of an answer is understood.
 	Classifier analyzer.Classifier
@@ -56,6 +61,9 @@ type Deps struct {
 	// and is called from several goroutines.
 	Changed func(analyzer.Change)
 	Past    []analyzer.Change // what Changed was told in earlier runs, oldest first
+
+	once   sync.Once
+	rounds *rounds // the answers of /health/jwt, shared by the kinds
 }
 
 // Reference reads the versions of a key domain's secret and the other values
@@ -80,10 +88,11 @@ type builder func(domain analyzer.KeyDomain, d *Deps) ([]Target, error)
 // kinds are the kinds of probe, by the word that results, the configuration
 // and metrics carry. Nobody changes the map at run time.
 var kinds = map[string]builder{
-	"canary":   newCanary,
-	"jwks":     newJWKS,
-	"negative": newNegative,
-	"oidc":     newOIDC,
+	"canary":      newCanary,
+	"fingerprint": newFingerprint,
+	"jwks":        newJWKS,
+	"negative":    newNegative,
+	"oidc":        newOIDC,
 }
 
 // Kinds returns the names of all kinds, sorted.
