@@ -102,7 +102,7 @@ func tuned(library string) bool {
 
 // classifyWithout classifies e as if the rules that drop names did not exist.
 func (s *Set) classifyWithout(e *analyzer.Entry, drop func(*Rule) bool) analyzer.Classification {
-	rd := &reading{present: map[int32]bool{}}
+	rd := newReading()
 	s.read(e, rd)
 	rd.matches = slices.DeleteFunc(rd.matches, func(m match) bool { return drop(m.rule) })
 	c, _ := s.conclude(e, rd)

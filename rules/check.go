@@ -71,7 +71,7 @@ func SampleEntry(text string) *analyzer.Entry {
 
 // readSample reads an example or near miss as Classify would.
 func (s *Set) readSample(text string) *reading {
-	rd := &reading{present: map[int32]bool{}}
+	rd := newReading()
 	s.read(SampleEntry(text), rd)
 	return rd
 }
@@ -95,7 +95,7 @@ func (s *Set) whyNot(r *Rule, text string) string {
 			return fmt.Sprintf("not: %q stands in it", r.Not[i])
 		}
 	}
-	if len(r.with) > 0 && !slices.ContainsFunc(r.with, func(id int32) bool { return rd.present[id] }) {
+	if len(r.with) > 0 && !slices.ContainsFunc(r.with, func(id int32) bool { return rd.present[id] || rd.framed[id] }) {
 		return "none of with stands in it"
 	}
 	var f folded

@@ -36,7 +36,7 @@ func (c *Coverage) Screen(text []byte) bool { return c.set.Screen(text) }
 
 // Classify is the Set's own, and counts the rules that had a say.
 func (c *Coverage) Classify(e *analyzer.Entry) analyzer.Classification {
-	rd := &reading{present: map[int32]bool{}}
+	rd := newReading()
 	c.set.read(e, rd)
 	fits := map[*Rule]bool{}
 	for _, m := range rd.matches {

@@ -29,7 +29,7 @@ type Tried struct {
 
 // Explain classifies e and keeps what it looked at on the way.
 func (s *Set) Explain(e *analyzer.Entry) Explanation {
-	rd := &reading{present: map[int32]bool{}}
+	rd := newReading()
 	s.read(e, rd)
 	var x Explanation
 	for _, p := range rd.parts {

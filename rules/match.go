@@ -25,6 +25,7 @@ type reading struct {
 	fold    folded
 	hits    []hit
 	present map[int32]bool // context patterns seen anywhere in the entry
+	framed  map[int32]bool // and those in its stack frames
 	cand    []candidate
 	matches []match
 	foreign []spot
@@ -40,16 +41,23 @@ type candidate struct {
 	f    *folded
 }
 
-var readings = sync.Pool{New: func() any { return &reading{present: map[int32]bool{}} }}
+var readings = sync.Pool{New: func() any { return newReading() }}
+
+func newReading() *reading {
+	return &reading{present: map[int32]bool{}, framed: map[int32]bool{}}
+}
 
 func (rd *reading) reset() {
 	rd.parts, rd.cand, rd.matches, rd.foreign = nil, rd.cand[:0], rd.matches[:0], rd.foreign[:0]
 	clear(rd.present)
+	clear(rd.framed)
 }
 
 // read looks for every rule in every text of the entry.
 func (s *Set) read(e *analyzer.Entry, rd *reading) {
-	rd.parts = peel(parts(e))
+	var frames string
+	rd.parts, frames = peel(parts(e))
+	s.readFrames(frames, rd)
 	for i := range rd.parts {
 		f := &folded{}
 		f.fold(rd.parts[i].Text)
@@ -100,6 +108,22 @@ func (rd *reading) isForeign(part, lo, hi int) bool {
 	return slices.ContainsFunc(rd.foreign, func(p spot) bool { return p.part == part && (p.lo < lo || p.hi > hi) })
 }
 
+// readFrames notes whose code was at work: a With may stand in a frame, a Not
+// must not count there.
+func (s *Set) readFrames(frames string, rd *reading) {
+	if frames == "" {
+		return
+	}
+	f := &folded{}
+	f.fold(frames)
+	rd.hits = s.words.scan(f.b, rd.hits[:0])
+	for _, h := range rd.hits {
+		if s.patterns[h.pattern].context {
+			rd.framed[h.pattern] = true
+		}
+	}
+}
+
 // allowed checks a rule's With and Not.
 func (s *Set) allowed(r *Rule, e *analyzer.Entry, rd *reading) bool {
 	for _, id := range r.not {
@@ -110,7 +134,7 @@ func (s *Set) allowed(r *Rule, e *analyzer.Entry, rd *reading) bool {
 	if len(r.with) == 0 {
 		return true
 	}
-	return slices.ContainsFunc(r.with, func(id int32) bool { return rd.present[id] })
+	return slices.ContainsFunc(r.with, func(id int32) bool { return rd.present[id] || rd.framed[id] })
 }
 
 // fits checks a rule's Where and adds what it captures.
@@ -190,7 +214,7 @@ func (rd *reading) decide() []match {
 	for i, m := range ms {
 		inside := false
 		for j, o := range ms {
-			if i != j && o.part == m.part && o.lo <= m.lo && m.hi <= o.hi && (o.hi-o.lo > m.hi-m.lo || j < i) && m.hi > 0 && (o.rule.Wrapper || !o.rule.weak() || m.rule.weak()) {
+			if i != j && o.part == m.part && o.lo <= m.lo && m.hi <= o.hi && (o.hi-o.lo > m.hi-m.lo || j < i) && m.hi > 0 && o.rule.contains(m.rule, o.hi-o.lo) {
 				inside = true
 				break
 			}
@@ -207,6 +231,13 @@ func (rd *reading) decide() []match {
 	slices.Reverse(weak)
 	slices.SortStableFunc(weak, func(a, b match) int { return cmp.Compare(a.part, b.part) })
 	return append(strong, weak...)
+}
+
+// contains reports whether a longer match of r stands for one of inner that
+// lies inside it. A text without a reason does so only when it is long enough
+// to be a library's own sentence.
+func (r *Rule) contains(inner *Rule, length int) bool {
+	return r.Wrapper || !r.weak() || inner.weak() || length >= claimBytes
 }
 
 func valueByte(c byte) bool {

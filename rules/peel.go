@@ -18,13 +18,16 @@ import (
 var causeMarks = []string{"Caused by: ", " ---> ", "[cause]: ", "Caused by : "}
 
 // peel strips frames from every part and splits chains of exceptions, the
-// innermost before the outer ones.
-func peel(in []part) []part {
-	out := in[:0:0]
+// innermost before the outer ones. What it took away comes back beside them:
+// frames tell no reason, but whose code was at work.
+func peel(in []part) (out []part, frames string) {
+	out = in[:0:0]
 	for _, p := range in {
 		text := p.Text
 		if strings.IndexByte(text, '\n') >= 0 {
-			text = withoutFrames(text)
+			var taken string
+			text, taken = withoutFrames(text)
+			frames += taken
 		} else if continuation(text) || idle(text) {
 			continue
 		}
@@ -35,7 +38,7 @@ func peel(in []part) []part {
 			}
 		}
 	}
-	return out
+	return out, frames
 }
 
 // splitCauses cuts a text before each cause mark.
@@ -56,9 +59,10 @@ func splitCauses(text string) []string {
 	}
 }
 
-// withoutFrames drops the lines of a text that only tell where it happened.
-func withoutFrames(text string) string {
-	var b strings.Builder
+// withoutFrames parts the lines of a text that only tell where it happened
+// from the others.
+func withoutFrames(text string) (rest, taken string) {
+	var b, gone strings.Builder
 	b.Grow(len(text))
 	quoted := false // the next line is source code that a Python frame quotes
 	for line := range strings.Lines(text) {
@@ -68,12 +72,14 @@ func withoutFrames(text string) string {
 			continue
 		}
 		quoted = pythonLine(bare)
-		if quoted || frame(bare) || idle(bare) {
-			continue
+		switch {
+		case quoted || frame(bare):
+			gone.WriteString(line)
+		case !idle(bare):
+			b.WriteString(line)
 		}
-		b.WriteString(line)
 	}
-	return b.String()
+	return b.String(), gone.String()
 }
 
 var frames = regexp.MustCompile(`^\s*(?:` +

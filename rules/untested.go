@@ -126,7 +126,7 @@ func newSample(s *Set, text string) sample {
 // holds reports whether a test of a sample holds when the matches of r are
 // those of its mutant. A nil mutant is r itself.
 func (b *bench) holds(sm *sample, t sampleTest, r *Rule, instead []match) bool {
-	rd := &reading{parts: sm.rd.parts, present: sm.rd.present}
+	rd := &reading{parts: sm.rd.parts, present: sm.rd.present, framed: sm.rd.framed}
 	for _, m := range sm.rd.matches {
 		if instead == nil || m.rule != r {
 			rd.matches = append(rd.matches, m)
@@ -164,7 +164,7 @@ func (b *bench) notices(r, m *Rule) string {
 	m = alone.rules[0]
 	m.pack, m.order = r.pack, r.order
 	read := func(sm *sample) []match {
-		rd := &reading{present: map[int32]bool{}}
+		rd := newReading()
 		alone.read(sm.entry, rd)
 		for i := range rd.matches {
 			rd.matches[i].rule = r // near misses ask for r; a mutant is as weak or strong as it
