@@ -44,7 +44,7 @@ func (l *Ledger) serviceReport(s Service) ServiceReport {
 	sr := l.window.services[s]
 	rates := l.window.Service(s, sr.first, sr.last+1)
 	out := ServiceReport{
-		Name: s.Name, Environment: s.Environment, Accepted: rates.Accepted, Refused: rates.Refused, Reasons: rates.Reasons,
+		Name: s.Name, Environment: s.Environment, Accepted: rates.Accepted, Refused: rates.Refused, Reasons: rates.Reasons, Unmatched: l.unclaimed[s],
 		FirstSeen: time.Unix(sr.first*60, 0).UTC(), LastSeen: time.Unix(sr.last*60, 0).UTC(),
 	}
 	switch {

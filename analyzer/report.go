@@ -69,6 +69,7 @@ type ServiceReport struct {
 	Accepted    int64            `json:"accepted"`
 	Refused     int64            `json:"refused"`
 	Reasons     map[Reason]int64 `json:"reasons"`
+	Unmatched   int64            `json:"unmatched,omitempty"` // entries that look like failures and that no rule claims
 	// Denominator says where Accepted comes from: "requests", "success
 	// lines", or "none" when the log export carries neither.
 	Denominator string    `json:"denominator"`

@@ -56,3 +56,9 @@ type ProbeResult struct {
 	At      time.Time         `json:"at"`
 	Took    time.Duration     `json:"took"`
 }
+
+// Facts that measure a service or a secret store, in seconds, such as 0.012.
+const (
+	FactLoadSeconds = "load_seconds" // how long reading a secret from its store took
+	FactMintSeconds = "mint_seconds" // how long a service took to mint a token
+)

@@ -1,7 +1,9 @@
 package rules
 
 import (
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -98,6 +100,7 @@ func loadFolders(folders []folder) (*Set, error) {
 	var packs []*Pack
 	var problems []error
 	r := register{at: map[string]*Rule{}}
+	hash := sha256.New()
 	for _, f := range folders {
 		names, err := f.names()
 		if err != nil {
@@ -110,6 +113,8 @@ func loadFolders(folders []folder) (*Set, error) {
 				problems = append(problems, fmt.Errorf("read pack: %w", err))
 				continue
 			}
+			fmt.Fprintf(hash, "%s %d\n", name, len(data))
+			hash.Write(data)
 			if f.bare {
 				data = withoutSamples(data)
 			}
@@ -131,7 +136,7 @@ func loadFolders(folders []folder) (*Set, error) {
 	}
 	r.drop()
 	s := compileSet(packs)
-	s.replaced = r.replaced
+	s.replaced, s.hash = r.replaced, hex.EncodeToString(hash.Sum(nil)[:6])
 	return s, nil
 }
 

@@ -33,6 +33,7 @@ type daemon struct {
 	pipeline *analyzer.Pipeline
 	registry *prometheus.Registry
 	metrics  *sinks.Prometheus
+	intake   *sinks.Intake
 	notifier *sinks.Notifier
 	web      *sinks.HTTP
 	journal  *analyzer.Journal
@@ -53,7 +54,7 @@ type ending struct {
 func (env *environment) build(ctx context.Context, cfg Config) (*daemon, error) {
 	d := &daemon{env: env, cfg: cfg, log: env.logger(cfg.Log.Level), registry: prometheus.NewRegistry(), told: map[string]analyzer.Verdict{}}
 	for _, part := range []func(context.Context) error{
-		d.openRules, d.openSource, d.openStore, d.openPipeline, d.openMetrics, d.openJournal, d.openSinks, d.openWeb,
+		d.openRules, d.openSource, d.openStore, d.openMetrics, d.openPipeline, d.openJournal, d.openSinks, d.openWeb,
 	} {
 		if err := part(ctx); err != nil {
 			return nil, errors.Join(err, d.stop())
@@ -83,15 +84,19 @@ func (d *daemon) openStore(ctx context.Context) (err error) {
 }
 
 func (d *daemon) openPipeline(ctx context.Context) (err error) {
-	d.pipeline, err = analyzer.NewPipeline(ctx, d.set, d.held, d.cfg.Environments, analyzer.LedgerConfig{JoinSpan: joinSpan})
+	d.pipeline, err = analyzer.NewPipeline(ctx, d.set, d.intake.Store(d.held), d.cfg.Environments, analyzer.LedgerConfig{JoinSpan: joinSpan})
 	if err != nil {
 		return exitWith(exitBackend, err)
 	}
 	return nil
 }
 
-func (d *daemon) openMetrics(context.Context) error {
-	d.metrics = sinks.NewPrometheus()
+func (d *daemon) openMetrics(ctx context.Context) error {
+	d.metrics, d.intake = sinks.NewPrometheus(), sinks.NewIntake(d.registry)
+	d.intake.Rules(d.set.Hash())
+	if err := d.metrics.Resume(ctx, d.held); err != nil {
+		d.log.Error().Err(err).Msg("counters begin at zero")
+	}
 	d.registry.MustRegister(d.metrics, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return nil
 }
@@ -147,7 +152,7 @@ func (d *daemon) run(ctx context.Context) error {
 	d.runs(ctx, "retention", d.sweep)
 	d.runs(ctx, "diagnosis", d.ticks)
 	d.log.Info().Str("subscription", d.cfg.Source.PubSub.Subscription).Str("listen", d.cfg.Web.Listen).Int("rules", len(d.set.Rules())).Int("sinks", len(d.cfg.Sinks)).Msg("serving")
-	err := d.pull.Run(ctx, d.pipeline.Handle)
+	err := d.pull.Run(ctx, d.intake.Handler(d.pipeline.Handle))
 	return errors.Join(err, d.pipeline.Flush(context.WithoutCancel(ctx)))
 }
 
