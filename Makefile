@@ -2,7 +2,7 @@ GO ?= go
 FUZZTIME ?= 10s
 CORPUS ?=
 
-.PHONY: help build test race demo torture lint fuzz bench deps mutation negatives accuracy
+.PHONY: help build test race demo torture lint fuzz bench deps mutation negatives accuracy scenarios
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -48,3 +48,6 @@ negatives: ## a million generated entries of ordinary systems, of which none may
 
 accuracy: ## measure each library with and without its packs (and a labelled corpus in CORPUS) into rules/ACCURACY.md
 	WHY401_CORPUS=$(CORPUS) UPDATE=1 $(GO) test -count=1 -v -run '^TestAccuracy$$' ./rules
+
+scenarios: ## play every scenario of the lab with five seeds and write the table of analyzer/lab/SCENARIOS.md
+	WHY401_SCENARIOS=all UPDATE=1 $(GO) test -count=1 -timeout 20m -v -run '^TestScenarios$$' ./cmd/why401

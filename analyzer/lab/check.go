@@ -5,101 +5,208 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/why401/why401/analyzer"
+	"github.com/why401/why401/analyzer/conf"
 )
 
+// problems places everything that keeps a scenario from being played.
+func (sc *Scenario) problems(doc *conf.Document, file string, own *Scenario) conf.Problems {
+	var out conf.Problems
+	for _, fe := range sc.faults() {
+		out = append(out, sc.place(doc, file, own, fe))
+	}
+	return out
+}
+
 // check reports everything that keeps a scenario from being played.
-func (sc Scenario) check() error {
+func (sc *Scenario) check() error {
 	var errs []error
-	bad := func(format string, args ...any) {
-		errs = append(errs, fmt.Errorf("scenario %s: %w", sc.Name, fmt.Errorf(format, args...)))
-	}
-	if len(sc.Projects) == 0 {
-		bad("projects: wanted at least one")
-	}
-	for i, p := range sc.Projects {
-		if p.ID == "" || p.Number == "" || len(p.Region) < 2 || p.Environment == "" {
-			bad("projects[%d]: id, number, region and environment are all needed", i)
-		}
-	}
-	if sc.Duration <= 0 {
-		bad("duration: wanted more than 0, found %s", sc.Duration)
-	}
-	if sc.Traffic.Rate < 0 || sc.Traffic.Rate > 1000 {
-		bad("traffic.rate: wanted 0 to 1000 calls per second, found %g", sc.Traffic.Rate)
-	}
-	secrets := map[string]bool{}
-	for _, s := range sc.Secrets {
-		secrets[s.Name] = true
-	}
-	services := map[string]ServiceSpec{}
-	for _, s := range sc.Services {
-		if _, twice := services[s.Name]; twice {
-			bad("service %s: the name is taken; every service needs its own", s.Name)
-		}
-		services[s.Name] = s
-		checkEnv(s.Env, secrets, func(v EnvVar) {
-			bad("service %s: %s refers to secret %q, which is not in secrets", s.Name, v.Name, v.Secret)
-		})
-	}
-	wantService := func(name, where string) {
-		if _, ok := services[name]; !ok {
-			bad("%s: %q is not in services", where, name)
-		}
-	}
-	for _, s := range sc.Services {
-		if s.Calls != "" {
-			wantService(s.Calls, "service "+s.Name+", calls")
-		}
-		if s.Mints && len(s.Chain) == 0 {
-			bad("service %s: mints tokens and has no chain to take its secret from", s.Name)
-		}
-	}
-	for i, c := range sc.Traffic.Calls {
-		wantService(c.Service, fmt.Sprintf("traffic.calls[%d]", i))
-		if !slices.Contains([]string{"GET", "POST", "WS"}, c.Method) {
-			bad("traffic.calls[%d]: method %q, wanted GET, POST or WS", i, c.Method)
-		}
-	}
-	if len(sc.Traffic.Calls) > 0 && !services[sc.Traffic.Issuer].Mints {
-		bad("traffic.issuer: %q is no service that mints tokens", sc.Traffic.Issuer)
-	}
-	jobs := map[string]bool{}
-	for _, j := range sc.Traffic.Jobs {
-		jobs[j.Name] = true
-		wantService(j.Service, "job "+j.Name)
-		if j.Every <= 0 {
-			bad("job %s: every: wanted more than 0", j.Name)
-		}
-	}
-	for i, step := range sc.Timeline {
-		where := fmt.Sprintf("timeline[%d]", i)
-		switch step.Do {
-		case AddVersion, EnableVersion, DisableVersion, DestroyVersion:
-			if !secrets[step.Target] {
-				bad("%s: %q is not in secrets", where, step.Target)
-			}
-		case Deploy, Restart, Scale:
-			wantService(step.Target, where)
-			checkEnv(step.Env, secrets, func(v EnvVar) { bad("%s: %s refers to secret %q, which is not in secrets", where, v.Name, v.Secret) })
-		case LoseIdentity:
-			if !jobs[step.Target] {
-				bad("%s: %q is not in traffic.jobs", where, step.Target)
-			}
-		default:
-			bad("%s: unknown verb %q", where, step.Do)
-		}
-		if step.At < 0 || step.At > sc.Duration || step.Count < 0 {
-			bad("%s: at %s and count %d must lie within the scenario", where, step.At, step.Count)
-		}
+	for _, fe := range sc.faults() {
+		errs = append(errs, fmt.Errorf("scenario %s: %s: %s", sc.Name, fe.Path, fe.Msg))
 	}
 	return errors.Join(errs...)
 }
 
-func checkEnv(env []EnvVar, secrets map[string]bool, missing func(EnvVar)) {
-	for _, v := range env {
-		if v.Secret != "" && !secrets[v.Secret] {
-			missing(v)
+// checker collects what is wrong with a scenario.
+type checker struct {
+	sc       *Scenario
+	secrets  map[string]bool
+	services map[string]*ServiceSpec
+	jobs     map[string]bool
+	out      []conf.FieldError
+}
+
+func (c *checker) bad(path, format string, args ...any) {
+	c.out = append(c.out, conf.FieldError{Path: path, Msg: fmt.Sprintf(format, args...)})
+}
+
+func (c *checker) add(problems []conf.FieldError) { c.out = append(c.out, problems...) }
+
+func (c *checker) wantService(name, path string) {
+	if c.services[name] == nil {
+		c.bad(path, "wanted the name of a service, found %s", conf.Quote(name))
+	}
+}
+
+func (c *checker) wantSecret(name, path string) {
+	if !c.secrets[name] {
+		c.bad(path, "wanted the name of a secret, found %s", conf.Quote(name))
+	}
+}
+
+func (c *checker) env(env []EnvVar, path string) {
+	for i, v := range env {
+		if v.Secret != "" {
+			c.wantSecret(v.Secret, fmt.Sprintf("%s[%d].secret", path, i))
+		}
+	}
+}
+
+// faults returns what is wrong, by the path of the value.
+func (sc *Scenario) faults() []conf.FieldError {
+	c := &checker{sc: sc, secrets: map[string]bool{}, services: map[string]*ServiceSpec{}, jobs: map[string]bool{}}
+	if sc.Name == "" || strings.ContainsAny(sc.Name, " \t") {
+		c.bad("name", "wanted a name without blanks, found %s", conf.Quote(sc.Name))
+	}
+	c.add(conf.Between("duration", sc.Duration, time.Second, 7*24*time.Hour))
+	c.projects()
+	for _, s := range sc.Secrets {
+		c.secrets[s.Name] = true
+	}
+	for i := range sc.Services {
+		if s := &sc.Services[i]; c.services[s.Name] == nil {
+			c.services[s.Name] = s
+		} else {
+			c.bad(fmt.Sprintf("services[%d].name", i), "wanted a name of its own, found %s twice", conf.Quote(s.Name))
+		}
+	}
+	for i, s := range sc.Secrets {
+		c.add(s.Value.problem(fmt.Sprintf("secrets[%d].value", i), c.secrets))
+	}
+	for i := range sc.Services {
+		c.service(&sc.Services[i], fmt.Sprintf("services[%d]", i))
+	}
+	c.traffic(&sc.Traffic)
+	for i := range sc.Timeline {
+		c.step(&sc.Timeline[i], fmt.Sprintf("timeline[%d]", i))
+	}
+	c.delivery(&sc.Logs)
+	c.expects(sc.Expect, "expect")
+	for i, v := range sc.Variants {
+		for j, w := range v.Without {
+			c.add(conf.OneOf(fmt.Sprintf("variants[%d].without[%d]", i, j), w, append([]string{"probes", "domains"}, logNames...)...))
+		}
+		c.expects(v.Expect, fmt.Sprintf("variants[%d].expect", i))
+	}
+	return c.out
+}
+
+func (c *checker) projects() {
+	if len(c.sc.Projects) == 0 {
+		c.bad("projects", "wanted at least one project, found none")
+	}
+	for i, p := range c.sc.Projects {
+		if p.ID == "" || p.Number == "" || len(p.Region) < 2 || p.Environment == "" {
+			c.bad(fmt.Sprintf("projects[%d]", i), "wanted id, number, region and environment, found one of them missing")
+		}
+	}
+}
+
+func (c *checker) service(s *ServiceSpec, path string) {
+	c.env(s.Env, path+".env")
+	if s.Calls != "" {
+		c.wantService(s.Calls, path+".calls")
+	}
+	if s.Mints && len(s.Chain) == 0 {
+		c.bad(path+".mints", "wanted a chain to take the signing secret from, found none")
+	}
+	if s.Logs != "" {
+		c.add(conf.OneOf(path+".logs", string(s.Logs), string(LogText), string(LogJSON)))
+	}
+}
+
+func (c *checker) traffic(t *Traffic) {
+	c.add(conf.Between("traffic.rate", t.Rate, 0, 1000))
+	for i, call := range t.Calls {
+		path := fmt.Sprintf("traffic.calls[%d]", i)
+		c.wantService(call.Service, path+".service")
+		c.add(conf.OneOf(path+".method", call.Method, "GET", "POST", "WS"))
+	}
+	if issuer := c.services[t.Issuer]; len(t.Calls) > 0 && (issuer == nil || !issuer.Mints) {
+		c.bad("traffic.issuer", "wanted a service that mints tokens, found %s", conf.Quote(t.Issuer))
+	}
+	for i, j := range t.Jobs {
+		path := fmt.Sprintf("traffic.jobs[%d]", i)
+		c.jobs[j.Name] = true
+		c.wantService(j.Service, path+".service")
+		if j.Every <= 0 {
+			c.bad(path+".every", "wanted a duration above 0, found none")
+		}
+	}
+}
+
+func (c *checker) step(s *Step, path string) {
+	switch s.Do {
+	case AddVersion, EnableVersion, DisableVersion, DestroyVersion:
+		c.wantSecret(s.Target, path+".target")
+		c.add(s.Value.problem(path+".value", c.secrets))
+	case Deploy, Restart, Scale:
+		c.wantService(s.Target, path+".target")
+		c.env(s.Env, path+".env")
+	case LoseIdentity:
+		if !c.jobs[s.Target] {
+			c.bad(path+".target", "wanted the name of a job, found %s", conf.Quote(s.Target))
+		}
+	default:
+		var words []string
+		for _, v := range verbs {
+			words = append(words, string(v))
+		}
+		c.add(conf.OneOf(path+".do", string(s.Do), words...))
+	}
+	c.add(conf.Between(path+".at", s.At, 0, c.sc.Duration))
+	c.add(conf.Between(path+".count", s.Count, 0, 100))
+}
+
+func (c *checker) delivery(d *Delivery) {
+	for _, share := range []struct {
+		path  string
+		value float64
+	}{{"logs.lose", d.Lose}, {"logs.duplicate", d.Duplicate}, {"logs.late", d.Late}} {
+		c.add(conf.Between(share.path, share.value, 0, 1))
+	}
+	for i, w := range d.Without {
+		c.add(conf.OneOf(fmt.Sprintf("logs.without[%d]", i), w, logNames...))
+	}
+}
+
+func (c *checker) expects(list []Expect, path string) {
+	for i := range list {
+		e, at := &list[i], fmt.Sprintf("%s[%d]", path, i)
+		if e.Cause == "" {
+			c.bad(at+".cause", "wanted the id of a cause, found none")
+		}
+		for j, s := range e.Services {
+			c.wantService(s, fmt.Sprintf("%s.services[%d]", at, j))
+		}
+		for j, r := range e.Reasons {
+			if !r.Known() {
+				c.bad(fmt.Sprintf("%s.reasons[%d]", at, j), "wanted a reason, found %s", conf.Quote(string(r)))
+			}
+		}
+		for _, v := range []struct {
+			path  string
+			value analyzer.Verdict
+		}{{at + ".at_least", e.AtLeast}, {at + ".at_most", e.AtMost}} {
+			if v.value != "" {
+				c.add(conf.OneOf(v.path, string(v.value), string(analyzer.Ambiguous), string(analyzer.Probable), string(analyzer.Confirmed)))
+			}
+		}
+		if e.Severity != "" && !slices.Contains([]analyzer.Level{analyzer.LevelInfo, analyzer.LevelWarning, analyzer.LevelError, analyzer.LevelCritical}, e.Severity) {
+			c.add(conf.OneOf(at+".severity", string(e.Severity), "info", "warning", "error", "critical"))
 		}
 	}
 }

@@ -37,7 +37,7 @@ func parse(t *testing.T, got *played) []*loggingpb.LogEntry {
 }
 
 func TestEntriesAreLogEntries(t *testing.T) {
-	for _, sc := range Scenarios() {
+	for _, sc := range builtIn(t) {
 		logs, ids := map[string]int{}, map[string]bool{}
 		got := known(t, sc, 1)
 		for i, e := range parse(t, got) {
@@ -74,7 +74,7 @@ func TestRequestLogsAgreeWithTruth(t *testing.T) {
 		service string
 		status  int32
 	}
-	for _, sc := range Scenarios() {
+	for _, sc := range builtIn(t) {
 		got := known(t, sc, 1)
 		logged, counted := map[key]int64{}, map[key]int64{}
 		for _, e := range parse(t, got) {
@@ -102,7 +102,7 @@ func TestRequestLogsAgreeWithTruth(t *testing.T) {
 // A structured line of a refusal carries the trace of its request; a plain
 // one carries none and holds the library's own words.
 func TestRefusalLines(t *testing.T) {
-	got := known(t, rotationMissed(), 1)
+	got := known(t, find(t, "rotation-missed"), 1)
 	requests := map[string]bool{}
 	entries := parse(t, got)
 	for _, e := range entries {
@@ -140,7 +140,7 @@ func TestRefusalLines(t *testing.T) {
 // What Cloud Run refuses itself has the front door's text in the request log,
 // no instance, and no line of the application.
 func TestFrontDoorRefusals(t *testing.T) {
-	got := known(t, platformIAM(), 1)
+	got := known(t, find(t, "platform-iam"), 1)
 	entries := parse(t, got)
 	traces := map[string]bool{}
 	for _, e := range entries {
@@ -186,7 +186,7 @@ func TestAuditEntries(t *testing.T) {
 		}
 	}
 	added, refs := []string{}, map[string]string{}
-	for _, raw := range known(t, rotationMissed(), 1).entries {
+	for _, raw := range known(t, find(t, "rotation-missed"), 1).entries {
 		var a audit
 		if err := json.Unmarshal(raw, &a); err != nil {
 			t.Fatal(err)
@@ -220,7 +220,7 @@ func TestAuditEntries(t *testing.T) {
 // alias is logged as it was asked for.
 func TestDataAccessIsOffByDefault(t *testing.T) {
 	for _, on := range []bool{false, true} {
-		sc := healthy()
+		sc := find(t, "healthy")
 		sc.Projects[0].DataRead = on
 		sc.Duration, sc.Timeline = time.Second, nil
 		got := play(t, sc, 1)

@@ -75,9 +75,24 @@ func (a *answer) Write(b []byte) (int, error) {
 	return a.body.Write(b)
 }
 
-// ServeHTTP is Cloud Run's front door and its way to this instance: the gate,
-// then the program, then the request log.
+// ServeHTTP answers a request that came over a real connection.
 func (in *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a := in.serve(r)
+	if a.status == http.StatusSwitchingProtocols {
+		openSocket(w, a.header)
+		return
+	}
+	for k, v := range a.header {
+		w.Header()[k] = v
+	}
+	w.WriteHeader(a.status)
+	// A client that has gone away is not the lab's: it ends with its context.
+	_, _ = w.Write(a.body.Bytes())
+}
+
+// serve is Cloud Run's front door and its way to this instance: the gate,
+// then the program, then the request log.
+func (in *instance) serve(r *http.Request) *answer {
 	p, s := in.p, in.svc
 	rq := p.arrive(s, r)
 	a := &answer{header: http.Header{}}
@@ -97,14 +112,5 @@ func (in *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.requestLog(p, rq, in.revision, reached, a.status, a.body.Len()+180, text)
 	p.tally.count(s, rq, a.status)
-	if a.status == http.StatusSwitchingProtocols {
-		openSocket(w, a.header)
-		return
-	}
-	for k, v := range a.header {
-		w.Header()[k] = v
-	}
-	w.WriteHeader(a.status)
-	// A client that has gone away is not the lab's: it ends with its context.
-	_, _ = w.Write(a.body.Bytes())
+	return a
 }

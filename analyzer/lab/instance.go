@@ -58,9 +58,22 @@ func (p *platform) start(s *service, revision string, vars []EnvVar, reason stri
 			"provided by the PORT=8080 environment variable within the allocated timeout.")
 	}
 	in.handler = in.routes()
+	if p.sockets {
+		if err := in.listen(); err != nil {
+			return nil, err
+		}
+	}
+	in.say(nil, "INFO", "listening on :8080", nil)
+	in.system("INFO", fmt.Sprintf(`Default STARTUP TCP probe succeeded after 1 attempt for container "%s-1" on port 8080.`, s.spec.Name))
+	return in, nil
+}
+
+// listen lets the instance serve on a loopback port.
+func (in *instance) listen() error {
+	p, s := in.p, in.svc
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, fmt.Errorf("listen for an instance of %s: %w", s.spec.Name, err)
+		return fmt.Errorf("listen for an instance of %s: %w", s.spec.Name, err)
 	}
 	in.addr = listener.Addr().String()
 	in.server = &http.Server{Handler: in, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
@@ -70,14 +83,15 @@ func (p *platform) start(s *service, revision string, vars []EnvVar, reason stri
 			p.fail(fmt.Errorf("serve an instance of %s: %w", s.spec.Name, err))
 		}
 	}()
-	in.say(nil, "INFO", "listening on :8080", nil)
-	in.system("INFO", fmt.Sprintf(`Default STARTUP TCP probe succeeded after 1 attempt for container "%s-1" on port 8080.`, s.spec.Name))
-	return in, nil
+	return nil
 }
 
 // stop ends the instance. Nothing is in flight between two events, so there
 // is nothing to drain.
 func (in *instance) stop() {
+	if in.server == nil {
+		return
+	}
 	if err := in.server.Close(); err != nil {
 		in.p.fail(fmt.Errorf("stop an instance of %s: %w", in.svc.spec.Name, err))
 	}

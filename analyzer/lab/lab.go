@@ -3,8 +3,6 @@ package lab
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -29,11 +27,20 @@ type Options struct {
 	Emit func(ctx context.Context, entry []byte) error
 	// Logf, if set, is told what is done to the platform, in a line each.
 	Logf func(format string, args ...any)
+	// Sockets lets every instance listen on a loopback port and sends all
+	// requests over real connections. Without, handlers are called directly,
+	// which is as fast as the processor allows.
+	Sockets bool
+	// Watch, if set, is called every Every of virtual time (0 means 5 s) and
+	// at the end, between two events, from the goroutine that called Run.
+	Watch func(ctx context.Context, v *View) error
+	Every time.Duration
 }
 
 // platform is a scenario that runs.
 type platform struct {
 	scenario  Scenario
+	sockets   bool
 	clock     *clock
 	luck      *chance
 	logs      *sink
@@ -70,7 +77,7 @@ func Run(ctx context.Context, sc Scenario, o Options) (Truth, error) {
 		return Truth{}, err
 	}
 	defer p.close()
-	truth := Truth{Scenario: sc.Name, Start: start, Faults: sc.Faults}
+	truth := Truth{Scenario: sc.Name, Start: start, Expect: sc.Expect}
 	err = p.play(ctx, o, &truth)
 	truth.End, truth.Entries, truth.Counts = p.clock.Now(), p.logs.written(), p.tally.sorted()
 	return truth, err
@@ -78,7 +85,7 @@ func Run(ctx context.Context, sc Scenario, o Options) (Truth, error) {
 
 func newPlatform(ctx context.Context, sc Scenario, o Options, start time.Time) (*platform, error) {
 	p := &platform{
-		scenario: sc, begins: start, clock: &clock{now: start}, luck: newChance(o.Seed, 1),
+		scenario: sc, sockets: o.Sockets, begins: start, clock: &clock{now: start}, luck: newChance(o.Seed, 1),
 		logs:  &sink{ctx: ctx, emit: o.Emit, luck: newChance(o.Seed, 2)},
 		tally: &tally{counts: map[countKey]*Count{}}, plan: &plan{},
 		services: map[string]*service{}, passwords: map[string]string{},
@@ -96,6 +103,10 @@ func newPlatform(ctx context.Context, sc Scenario, o Options, start time.Time) (
 	}
 	// No proxy of the environment: all of this is this machine alone.
 	p.client = &http.Client{Timeout: 30 * time.Second, Transport: mesh{p, &http.Transport{DisableCompression: true}}}
+	if !o.Sockets {
+		p.client = &http.Client{Transport: mesh{p, direct{}}}
+	}
+	p.logs.way = newDelivery(sc, newChance(o.Seed, 4), p.plan, &p.logs.mu)
 	return p, nil
 }
 
@@ -125,8 +136,28 @@ func (p *platform) play(ctx context.Context, o Options, truth *Truth) error {
 			return p.do(step, people, func(err error) { truth.Injected[this].Err = err.Error() })
 		})
 	}
+	if o.Watch != nil {
+		p.watch(o)
+	}
 	pc := pace{speed: o.Speed, virtual: p.begins, wall: time.Now()}
-	return p.plan.run(ctx, p.clock, pc, p.begins.Add(p.scenario.Duration), p.failed)
+	if err := p.plan.run(ctx, p.clock, pc, p.begins.Add(p.scenario.Duration), p.failed); err != nil || o.Watch == nil {
+		return err
+	}
+	return o.Watch(ctx, &View{p})
+}
+
+// watch plans the calls of Options.Watch.
+func (p *platform) watch(o Options) {
+	every := cmp.Or(o.Every, 5*time.Second)
+	next := p.clock.Now()
+	var again func(context.Context) error
+	again = func(ctx context.Context) error {
+		next = next.Add(every)
+		p.plan.at(next, again)
+		return o.Watch(ctx, &View{p})
+	}
+	next = next.Add(every)
+	p.plan.at(next, again)
 }
 
 // createSecrets gives every secret its first version. That was before the
@@ -140,18 +171,15 @@ func (p *platform) createSecrets() error {
 		if err != nil {
 			return fmt.Errorf("create secret %s: %w", spec.Name, err)
 		}
-		if _, err := p.store.AddVersion("", name, newValue()); err != nil {
+		payload, err := p.value(spec.Value, name)
+		if err != nil {
+			return fmt.Errorf("create secret %s: %w", spec.Name, err)
+		}
+		if _, err := p.store.AddVersion("", name, payload); err != nil {
 			return fmt.Errorf("create secret %s: %w", spec.Name, err)
 		}
 	}
 	return nil
-}
-
-// newValue is a good HMAC secret: 32 random bytes, as text.
-func newValue() []byte {
-	raw := make([]byte, 32)
-	_, _ = rand.Read(raw) // crypto/rand never fails: it ends the program instead
-	return []byte(base64.RawURLEncoding.EncodeToString(raw))
 }
 
 // do carries out a step. A step that the platform refuses, such as accessing
@@ -162,7 +190,10 @@ func (p *platform) do(step Step, people *crowd, failed func(error)) error {
 	var err error
 	switch step.Do {
 	case AddVersion:
-		_, err = p.store.AddVersion(operator, p.secretName(step.Target), newValue())
+		var payload []byte
+		if payload, err = p.value(step.Value, p.secretName(step.Target)); err == nil {
+			_, err = p.store.AddVersion(operator, p.secretName(step.Target), payload)
+		}
 	case EnableVersion:
 		_, err = p.store.SetState(operator, p.versionName(step), VersionEnabled)
 	case DisableVersion:
@@ -201,14 +232,7 @@ func (p *platform) versionName(step Step) string {
 }
 
 // projectOf finds a project by id or number; the first one is the default.
-func (p *platform) projectOf(id string) Project {
-	for _, project := range p.scenario.Projects {
-		if id == project.ID || id == project.Number {
-			return project
-		}
-	}
-	return p.scenario.Projects[0]
-}
+func (p *platform) projectOf(id string) Project { return p.scenario.project(id) }
 
 // fail keeps the first error of a server's goroutine for the run to find.
 func (p *platform) fail(err error) {

@@ -59,13 +59,33 @@ func known(t *testing.T, sc Scenario, seed uint64) *played {
 	return runs[key]
 }
 
+// find reads a built-in scenario.
+func find(t *testing.T, name string) Scenario {
+	t.Helper()
+	sc, err := Find(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sc
+}
+
+// builtIn are the scenarios that most tests look at.
+func builtIn(t *testing.T) []Scenario {
+	t.Helper()
+	var out []Scenario
+	for _, name := range []string{"rotation-missed", "healthy", "precedence", "platform-iam"} {
+		out = append(out, find(t, name))
+	}
+	return out
+}
+
 // ordinary are the reasons that people cause on a healthy day.
 var ordinary = []analyzer.Reason{analyzer.ExpiredToken, analyzer.MissingToken, analyzer.LoginFailed}
 
 // The fault of a scenario shows where it was injected, from the moment it was
 // injected, and nowhere else.
 func TestFaultIsWhereItWasInjected(t *testing.T) {
-	for _, sc := range Scenarios() {
+	for _, sc := range builtIn(t) {
 		for _, seed := range []uint64{1, 2} {
 			truth := known(t, sc, seed).truth
 			seen := map[int]int64{}
@@ -73,21 +93,21 @@ func TestFaultIsWhereItWasInjected(t *testing.T) {
 				if c.Outcome != analyzer.OutcomeRefused || slices.Contains(ordinary, c.Reason) {
 					continue
 				}
-				fault := slices.IndexFunc(sc.Faults, func(f Fault) bool {
-					return f.Service == c.Service.Name && f.Environment == c.Service.Environment && f.Reason == string(c.Reason)
+				fault := slices.IndexFunc(sc.Expect, func(e Expect) bool {
+					return slices.Contains(e.Services, c.Service.Name) && slices.Contains(e.Reasons, c.Reason)
 				})
 				if fault < 0 {
 					t.Errorf("%s, seed %d: %d requests refused at %s with %s, which nobody injected", sc.Name, seed, c.N, c.Service.Name, c.Reason)
 					continue
 				}
 				seen[fault] += c.N
-				if from := begin.Add(sc.Faults[fault].From); c.First.Before(from) {
+				if from := begin.Add(sc.Expect[fault].From); c.First.Before(from) {
 					t.Errorf("%s, seed %d: %s refused with %s at %s, before %s", sc.Name, seed, c.Service.Name, c.Reason, c.First, from)
 				}
 			}
-			for i, f := range sc.Faults {
-				if seen[i] < 20 {
-					t.Errorf("%s, seed %d: %s at %s shows in %d requests, wanted at least 20", sc.Name, seed, f.Reason, f.Service, seen[i])
+			for i, e := range sc.Expect {
+				if len(e.Reasons) > 0 && seen[i] < 20 {
+					t.Errorf("%s, seed %d: %s at %v shows in %d requests, wanted at least 20", sc.Name, seed, e.Cause, e.Services, seen[i])
 				}
 			}
 			if n := truth.Requests("", analyzer.OutcomeRefused, analyzer.ExpiredToken); n == 0 {
@@ -151,7 +171,7 @@ func TestDefaultScenarioVolume(t *testing.T) {
 // Same seed and start: the same bytes in the same order, though secrets,
 // tokens and ports are new in every run. Another seed: another day.
 func TestSeedDecides(t *testing.T) {
-	for _, sc := range []Scenario{rotationMissed(), platformIAM()} {
+	for _, sc := range []Scenario{find(t, "rotation-missed"), find(t, "platform-iam")} {
 		a, b, other := known(t, sc, 1), play(t, sc, 1), known(t, sc, 2)
 		if diff := cmp.Diff(a.truth, b.truth); diff != "" {
 			t.Errorf("%s: same seed, other truth (-first +second):\n%s", sc.Name, diff)
@@ -166,7 +186,7 @@ func TestSeedDecides(t *testing.T) {
 }
 
 func TestEmitErrorEndsTheRun(t *testing.T) {
-	sc := healthy()
+	sc := find(t, "healthy")
 	full := errors.New("topic is full")
 	n := 0
 	truth, err := Run(t.Context(), sc, Options{Emit: func(context.Context, []byte) error {
@@ -188,7 +208,7 @@ func TestCancelEndsEverything(t *testing.T) {
 	before := runtime.NumGoroutine()
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	_, err := Run(ctx, healthy(), Options{Speed: 5, Emit: func(context.Context, []byte) error { return nil }})
+	_, err := Run(ctx, find(t, "healthy"), Options{Speed: 5, Sockets: true, Emit: func(context.Context, []byte) error { return nil }})
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v, wanted %v", err, context.DeadlineExceeded)
 	}
@@ -197,7 +217,7 @@ func TestCancelEndsEverything(t *testing.T) {
 
 func TestRunLeavesNoGoroutine(t *testing.T) {
 	before := runtime.NumGoroutine()
-	sc := rotationMissed()
+	sc := find(t, "rotation-missed")
 	sc.Duration = 6 * time.Minute // all of its deploys
 	play(t, sc, 1)
 	leaked(t, before)
@@ -218,7 +238,7 @@ func leaked(t *testing.T, before int) {
 }
 
 func TestSpeedPacesTheRun(t *testing.T) {
-	sc := healthy()
+	sc := find(t, "healthy")
 	sc.Duration, sc.Timeline = 20*time.Second, nil
 	started := time.Now()
 	if _, err := Run(t.Context(), sc, Options{Speed: 50, Emit: func(context.Context, []byte) error { return nil }}); err != nil {
@@ -237,18 +257,18 @@ func TestScenarioIsCheckedBeforeItIsPlayed(t *testing.T) {
 		wanted string
 	}{
 		{"no project", func(sc *Scenario) { sc.Projects = nil }, "projects: wanted at least one"},
-		{"no duration", func(sc *Scenario) { sc.Duration = 0 }, "duration: wanted more than 0"},
-		{"unknown secret", func(sc *Scenario) { sc.Secrets = nil }, `refers to secret "jwt-main", which is not in secrets`},
-		{"unknown callee", func(sc *Scenario) { sc.Services[1].Calls = "billing" }, `service orders, calls: "billing" is not in services`},
-		{"no issuer", func(sc *Scenario) { sc.Traffic.Issuer = "chat" }, `"chat" is no service that mints`},
-		{"two of a name", func(sc *Scenario) { sc.Services[1].Name = "auth" }, "the name is taken"},
-		{"unknown verb", func(sc *Scenario) { sc.Timeline[0].Do = "explode" }, `timeline[0]: unknown verb "explode"`},
-		{"step after the end", func(sc *Scenario) { sc.Timeline[0].At = time.Hour }, "must lie within the scenario"},
+		{"no duration", func(sc *Scenario) { sc.Duration = 0 }, "duration: wanted 1s to 7d, found 0s"},
+		{"unknown secret", func(sc *Scenario) { sc.Secrets = nil }, `services[0].env[0].secret: wanted the name of a secret, found "jwt-main"`},
+		{"unknown callee", func(sc *Scenario) { sc.Services[1].Calls = "billing" }, `services[1].calls: wanted the name of a service, found "billing"`},
+		{"no issuer", func(sc *Scenario) { sc.Traffic.Issuer = "chat" }, `traffic.issuer: wanted a service that mints tokens, found "chat"`},
+		{"two of a name", func(sc *Scenario) { sc.Services[1].Name = "auth" }, "wanted a name of its own"},
+		{"unknown verb", func(sc *Scenario) { sc.Timeline[0].Do = "explode" }, `timeline[0].do: wanted one of`},
+		{"step after the end", func(sc *Scenario) { sc.Timeline[0].At = time.Hour }, "timeline[0].at: wanted 0s to 12m, found 1h"},
 		{"flood", func(sc *Scenario) { sc.Traffic.Rate = 1e9 }, "traffic.rate: wanted 0 to 1000"},
-		{"job", func(sc *Scenario) { sc.Timeline[0] = Step{Do: LoseIdentity, Target: "cron"} }, `"cron" is not in traffic.jobs`},
+		{"job", func(sc *Scenario) { sc.Timeline[0] = Step{Do: LoseIdentity, Target: "cron"} }, `wanted the name of a job, found "cron"`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			sc := rotationMissed()
+			sc := find(t, "rotation-missed")
 			tc.spoil(&sc)
 			_, err := Run(t.Context(), sc, Options{Emit: emit})
 			if err == nil || !strings.Contains(err.Error(), tc.wanted) {
@@ -256,10 +276,30 @@ func TestScenarioIsCheckedBeforeItIsPlayed(t *testing.T) {
 			}
 		})
 	}
-	if _, err := Run(t.Context(), healthy(), Options{}); err == nil {
+	if _, err := Run(t.Context(), find(t, "healthy"), Options{}); err == nil {
 		t.Error("ran without Emit")
 	}
 	if _, err := Find("no-such"); err == nil || !strings.Contains(err.Error(), "rotation-missed") {
 		t.Errorf("find no-such: %v, wanted the names that there are", err)
+	}
+}
+
+// The handlers give the same answers and write the same entries whether they
+// are called directly or over real connections.
+func TestSocketsChangeNothing(t *testing.T) {
+	sc := find(t, "rotation-missed")
+	sc.Duration = 6 * time.Minute
+	var runs [2]bytes.Buffer
+	for i, sockets := range []bool{false, true} {
+		_, err := Run(t.Context(), sc, Options{Seed: 5, Start: begin, Sockets: sockets, Emit: func(_ context.Context, entry []byte) error {
+			runs[i].Write(append(entry, '\n'))
+			return nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if runs[0].Len() < 100_000 || !bytes.Equal(runs[0].Bytes(), runs[1].Bytes()) {
+		t.Errorf("%d bytes called directly, %d over connections, and not the same", runs[0].Len(), runs[1].Len())
 	}
 }

@@ -28,7 +28,7 @@ func keptSecrets(p *platform) [][]byte {
 // No entry holds a secret, a password, or anything in the form of a token.
 func TestNoSecretInAnyEntry(t *testing.T) {
 	token := regexp.MustCompile(`eyJ[\w-]{5,}|[Bb]earer [\w-]{10}`)
-	for _, sc := range []Scenario{rotationMissed(), platformIAM()} {
+	for _, sc := range []Scenario{find(t, "rotation-missed"), find(t, "platform-iam")} {
 		sc = sc.complete()
 		sc.Duration = 6*time.Minute + 30*time.Second // the fault included
 		var entries [][]byte
@@ -64,8 +64,8 @@ func TestNoSecretInAnyEntry(t *testing.T) {
 
 // Every listener of a platform is on loopback.
 func TestServersListenOnLoopbackOnly(t *testing.T) {
-	o := Options{Emit: func(context.Context, []byte) error { return nil }}
-	p, err := newPlatform(t.Context(), platformIAM().complete(), o, begin)
+	o := Options{Sockets: true, Emit: func(context.Context, []byte) error { return nil }}
+	p, err := newPlatform(t.Context(), find(t, "platform-iam").complete(), o, begin)
 	if err != nil {
 		t.Fatal(err)
 	}

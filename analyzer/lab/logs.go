@@ -56,6 +56,7 @@ type sink struct {
 	ctx  context.Context
 	emit func(context.Context, []byte) error
 	luck *chance
+	way  *delivery
 
 	mu      sync.Mutex
 	entries int64
@@ -83,8 +84,17 @@ func (s *sink) write(at, ended time.Time, e *entry) {
 		s.err = fmt.Errorf("encode entry of %s: %w", e.LogName, err)
 		return
 	}
-	if err := s.emit(s.ctx, bytes.TrimSuffix(buf.Bytes(), []byte("\n"))); err != nil {
-		s.err = fmt.Errorf("emit entry %s: %w", e.InsertID, err)
+	data := bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
+	s.way.send(e, data, ended, s.handOver)
+}
+
+// handOver gives an entry to whoever takes them. The lock is held.
+func (s *sink) handOver(data []byte) {
+	if s.err != nil {
+		return
+	}
+	if err := s.emit(s.ctx, data); err != nil {
+		s.err = fmt.Errorf("emit an entry: %w", err)
 		return
 	}
 	s.entries++

@@ -3,13 +3,15 @@ package lab
 import (
 	"container/heap"
 	"context"
+	"sync"
 	"time"
 )
 
 // plan is what will happen, in the order of virtual time; of two events at
-// the same time the one planned first comes first. Only the goroutine that
-// runs the events touches it.
+// the same time the one planned first comes first. One goroutine runs the
+// events; others may add to them.
 type plan struct {
+	mu     sync.Mutex
 	events events
 	seq    int
 }
@@ -22,8 +24,20 @@ type event struct {
 
 // at plans run for the time t.
 func (p *plan) at(t time.Time, run func(context.Context) error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.seq++
 	heap.Push(&p.events, event{t, p.seq, run})
+}
+
+// next takes the next event before end off the plan.
+func (p *plan) next(end time.Time) (event, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.events) == 0 || p.events[0].at.After(end) {
+		return event{}, false
+	}
+	return heap.Pop(&p.events).(event), true
 }
 
 // every plans run again and again: after a first time within the interval,
@@ -42,9 +56,9 @@ func (p *plan) every(from time.Time, interval time.Duration, luck *chance, run f
 // run carries out every event before end, at the pace given. after is asked
 // after each of them; its error ends the run.
 func (p *plan) run(ctx context.Context, c *clock, pc pace, end time.Time, after func() error) error {
-	for len(p.events) > 0 {
-		e := heap.Pop(&p.events).(event)
-		if e.at.After(end) {
+	for {
+		e, more := p.next(end)
+		if !more {
 			break
 		}
 		if err := pc.until(ctx, e.at); err != nil {

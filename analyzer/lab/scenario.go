@@ -1,21 +1,37 @@
 package lab
 
-import "time"
+import (
+	"time"
 
-// Scenario is a platform, its traffic and a timeline of what is done to it.
-// It is plain data: the yaml names are those of a scenario file.
+	"github.com/why401/why401/analyzer"
+)
+
+// Scenario is a platform, its traffic, a timeline of what is done to it, and
+// what a good analyzer should say in the end. It is plain data: the yaml
+// names are those of a scenario file, and SCENARIOS.md tells how to write one.
 type Scenario struct {
-	Name     string        `yaml:"name"`
+	Name     string        `yaml:"name"`     // of the file, without .yaml
 	About    string        `yaml:"about"`    // one line for a list
+	Cases    []string      `yaml:"cases"`    // what it stands for: inference cases (3, 8), silent failures (S2), confounders (c7), mix
+	Platform string        `yaml:"platform"` // a stock platform that the rest is laid over; empty: all is in this file
 	Duration time.Duration `yaml:"duration"` // virtual
 	Projects []Project     `yaml:"projects"` // the first is the default of services and secrets
 	Secrets  []SecretSpec  `yaml:"secrets"`
 	Services []ServiceSpec `yaml:"services"`
 	Traffic  Traffic       `yaml:"traffic"`
 	Timeline []Step        `yaml:"timeline"`
-	// Faults are what a good analyzer should find. None: the scenario is
-	// healthy, whatever its timeline does.
-	Faults []Fault `yaml:"faults,omitempty"`
+	Logs     Delivery      `yaml:"logs"`
+	Probes   ProbePlan     `yaml:"probes"`
+	// Expect is what a good analyzer should find. None: the scenario is
+	// healthy as far as configuration goes, whatever its timeline does.
+	Expect []Expect `yaml:"expect"`
+	// Also are causes that are true as well and need not be told: somebody
+	// who forges tokens while a service drifts.
+	Also     []analyzer.Cause `yaml:"also"`
+	Variants []Variant        `yaml:"variants"` // the same with less to see
+
+	// Undeclared: the analyzer is told of no key domain. A variant sets it.
+	Undeclared bool
 }
 
 // Project is a Google Cloud project: one environment.
@@ -23,25 +39,25 @@ type Project struct {
 	ID          string `yaml:"id"`
 	Number      string `yaml:"number"`
 	Region      string `yaml:"region"`
-	Environment string `yaml:"environment"`           // also the env label of its services
-	DataRead    bool   `yaml:"data_read,omitempty"`   // Secret Manager's DATA_READ audit log is on; off by default, as at Google
-	AuditIP     string `yaml:"operator_ip,omitempty"` // callerIp of administrators; default 198.51.100.7
+	Environment string `yaml:"environment"` // also the env label of its services
+	DataRead    bool   `yaml:"data_read"`   // Secret Manager's DATA_READ audit log is on; off by default, as at Google
+	AuditIP     string `yaml:"operator_ip"` // callerIp of administrators; default 198.51.100.7
 }
 
-// SecretSpec is a secret that has one version, of 32 random bytes in base64,
-// before the scenario begins.
+// SecretSpec is a secret that has one version before the scenario begins.
 type SecretSpec struct {
-	Name    string `yaml:"name"`
-	Project string `yaml:"project,omitempty"`
+	Name    string    `yaml:"name"`
+	Project string    `yaml:"project"`
+	Value   ValueForm `yaml:"value"` // random by default
 }
 
 // EnvVar is an environment variable of a revision: a literal Value, or a
 // version of a Secret that the platform resolves when an instance starts.
 type EnvVar struct {
 	Name    string `yaml:"name"`
-	Value   string `yaml:"value,omitempty"`
-	Secret  string `yaml:"secret,omitempty"`
-	Version string `yaml:"version,omitempty"` // a number or latest, the default
+	Value   string `yaml:"value"`
+	Secret  string `yaml:"secret"`
+	Version string `yaml:"version"` // a number or latest, the default
 }
 
 // LogStyle is how a service writes its lines.
@@ -57,26 +73,26 @@ const (
 // ServiceSpec describes a Cloud Run service. Its API is /v1/NAME.
 type ServiceSpec struct {
 	Name      string   `yaml:"name"`
-	Project   string   `yaml:"project,omitempty"`
-	Instances int      `yaml:"instances,omitempty"` // at least 1
-	Logs      LogStyle `yaml:"logs,omitempty"`      // text by default
-	Env       []EnvVar `yaml:"env,omitempty"`
+	Project   string   `yaml:"project"`
+	Instances int      `yaml:"instances"` // at least 1
+	Logs      LogStyle `yaml:"logs"`      // text by default
+	Env       []EnvVar `yaml:"env"`
 	// Chain names the variables that may hold the signing secret, the first
 	// set one wins. A service without a chain verifies no tokens.
-	Chain []string `yaml:"chain,omitempty"`
+	Chain []string `yaml:"chain"`
 	// Accept names variables whose values are accepted in verification
 	// beside the chain's: the previous secret, during a rotation.
-	Accept []string `yaml:"accept,omitempty"`
+	Accept []string `yaml:"accept"`
 	// Reread is how often the secret is fetched anew, as from a mounted
 	// volume. 0: an instance keeps for life what it read when it started.
-	Reread    time.Duration `yaml:"reread,omitempty"`
-	Mints     bool          `yaml:"mints,omitempty"`     // serves POST /login and /refresh
-	TokenTTL  time.Duration `yaml:"token_ttl,omitempty"` // of what it mints; default 5 minutes
-	Calls     string        `yaml:"calls,omitempty"`     // a POST to the API calls this service with the caller's token
-	WebSocket bool          `yaml:"websocket,omitempty"` // serves GET /ws, with 403 on a bad token
+	Reread    time.Duration `yaml:"reread"`
+	Mints     bool          `yaml:"mints"`     // serves POST /login and /refresh
+	TokenTTL  time.Duration `yaml:"token_ttl"` // of what it mints; default 5 minutes
+	Calls     string        `yaml:"calls"`     // a POST to the API calls this service with the caller's token
+	WebSocket bool          `yaml:"websocket"` // serves GET /ws, with 403 on a bad token
 	// Invokers are the service accounts that may call the service; Cloud
 	// Run itself refuses everybody else. None: everybody may.
-	Invokers []string `yaml:"invokers,omitempty"`
+	Invokers []string `yaml:"invokers"`
 }
 
 // Traffic is who calls what. All rates are per virtual time.
@@ -84,14 +100,14 @@ type Traffic struct {
 	Users     int           `yaml:"users"`
 	Rate      float64       `yaml:"rate"` // calls per second of all users together, Poisson
 	Calls     []Call        `yaml:"calls"`
-	Issuer    string        `yaml:"issuer"`              // the service where users log in
-	Health    time.Duration `yaml:"health,omitempty"`    // the /healthz of every service that anybody may invoke is called this often, without a token
-	Sleepy    float64       `yaml:"sleepy,omitempty"`    // share of tokens that their user lets expire: the ordinary 401
-	Anonymous float64       `yaml:"anonymous,omitempty"` // share of calls without any token
-	BadLogin  float64       `yaml:"bad_login,omitempty"` // share of logins with a wrong password
-	Jobs      []Job         `yaml:"jobs,omitempty"`      // machines
-	Operator  string        `yaml:"operator,omitempty"`  // who acts on the timeline; default a person
-	Deployer  string        `yaml:"deployer,omitempty"`  // who deploys; default a CI service account
+	Issuer    string        `yaml:"issuer"`    // the service where users log in
+	Health    time.Duration `yaml:"health"`    // the /healthz of every service that anybody may invoke is called this often, without a token
+	Sleepy    float64       `yaml:"sleepy"`    // share of tokens that their user lets expire: the ordinary 401
+	Anonymous float64       `yaml:"anonymous"` // share of calls without any token
+	BadLogin  float64       `yaml:"bad_login"` // share of logins with a wrong password
+	Jobs      []Job         `yaml:"jobs"`      // machines
+	Operator  string        `yaml:"operator"`  // who acts on the timeline; default a person
+	Deployer  string        `yaml:"deployer"`  // who deploys; default a CI service account
 }
 
 // Call is one kind of user request.
@@ -115,7 +131,7 @@ type Verb string
 
 // The verbs of a timeline, and what their Target is.
 const (
-	AddVersion     Verb = "add_version"     // secret: a new random value
+	AddVersion     Verb = "add_version"     // secret: a new value, of the form Value
 	EnableVersion  Verb = "enable_version"  // secret, Version
 	DisableVersion Verb = "disable_version" // secret, Version
 	DestroyVersion Verb = "destroy_version" // secret, Version
@@ -125,24 +141,18 @@ const (
 	LoseIdentity   Verb = "lose_identity"   // job: calls without its identity token from now on
 )
 
+// Verbs are all verbs.
+var verbs = []Verb{AddVersion, EnableVersion, DisableVersion, DestroyVersion, Deploy, Restart, Scale, LoseIdentity}
+
 // Step is one line of a timeline.
 type Step struct {
 	At      time.Duration `yaml:"at"`
 	Do      Verb          `yaml:"do"`
 	Target  string        `yaml:"target"`
-	Version string        `yaml:"version,omitempty"`
-	Count   int           `yaml:"count,omitempty"`
-	Env     []EnvVar      `yaml:"env,omitempty"` // an EnvVar with neither Value nor Secret removes the variable
-	Note    string        `yaml:"note,omitempty"`
-	Decoy   bool          `yaml:"decoy,omitempty"` // has nothing to do with any fault
-}
-
-// Fault is the true cause of what goes wrong, in the words of the catalogues
-// of reasons and causes.
-type Fault struct {
-	Service     string        `yaml:"service"`
-	Environment string        `yaml:"environment"`
-	Reason      string        `yaml:"reason"`
-	Cause       string        `yaml:"cause"`
-	From        time.Duration `yaml:"from"` // no request is refused for it before
+	Version string        `yaml:"version"`
+	Value   ValueForm     `yaml:"value"`
+	Count   int           `yaml:"count"`
+	Env     []EnvVar      `yaml:"env"` // an EnvVar with neither Value nor Secret removes the variable
+	Note    string        `yaml:"note"`
+	Decoy   bool          `yaml:"decoy"` // has nothing to do with any fault
 }

@@ -194,6 +194,21 @@ func (s *SecretStore) List(secretName string) ([]Version, error) {
 	return list, nil
 }
 
+// peek returns a copy of the payload of the version back places before the
+// newest, in whatever state it is, and tells nobody.
+func (s *SecretStore) peek(secretName string, back int) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sec, _, err := s.find(secretName)
+	if err != nil {
+		return nil, err
+	}
+	if n := len(sec.versions) - 1 - back; n >= 0 {
+		return slices.Clone(sec.versions[n].payload), nil
+	}
+	return nil, status.Errorf(codes.NotFound, "Secret Version [%s] not found %d back.", sec.name, back)
+}
+
 // find returns the secret that name belongs to and what follows the secret's
 // own name: versions/V, or nothing.
 func (s *SecretStore) find(name string) (*secret, string, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"sync"
@@ -75,7 +76,9 @@ func (s *service) replace(revision string, vars []EnvVar, fleet []*instance) {
 // that deploy plans. A revision that does not become ready leaves the old one
 // serving, and failed is told why.
 func (p *platform) deploy(s *service, principal string, changes []EnvVar, failed func(error)) {
-	vars := s.with(changes)
+	s.mu.Lock()
+	vars := with(s.vars, changes)
+	s.mu.Unlock()
 	p.auditDeploy(s, principal, vars)
 	revision := p.nextRevision(s)
 	asked := p.clock.Now()
@@ -91,11 +94,10 @@ func (p *platform) deploy(s *service, principal string, changes []EnvVar, failed
 	})
 }
 
-// with returns the service's variables with changes laid over them.
-func (s *service) with(changes []EnvVar) []EnvVar {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	vars := slices.Clone(s.vars)
+// with returns variables with changes laid over them. A change with neither
+// value nor secret takes the variable out.
+func with(vars, changes []EnvVar) []EnvVar {
+	vars = slices.Clone(vars)
 	for _, c := range changes {
 		vars = slices.DeleteFunc(vars, func(v EnvVar) bool { return v.Name == c.Name })
 		if c.Value != "" || c.Secret != "" {
@@ -166,7 +168,29 @@ func (m mesh) RoundTrip(r *http.Request) (*http.Response, error) {
 			Header: http.Header{}, Body: http.NoBody, Request: r}, nil
 	}
 	in := fleet[m.p.luck.intN(len(fleet))]
+	if !m.p.sockets {
+		return direct{in}.RoundTrip(r)
+	}
 	out := r.Clone(r.Context())
 	out.URL.Host = in.addr
 	return m.base.RoundTrip(out)
+}
+
+// direct hands a request to an instance without a network between.
+type direct struct{ in *instance }
+
+// RoundTrip implements http.RoundTripper.
+func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	if d.in == nil {
+		return nil, errors.New("hand over a request: no instance was chosen")
+	}
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	a := d.in.serve(r)
+	if err := r.Body.Close(); err != nil {
+		return nil, fmt.Errorf("close the body of a request: %w", err)
+	}
+	return &http.Response{StatusCode: a.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: a.header,
+		ContentLength: int64(a.body.Len()), Body: io.NopCloser(&a.body), Request: r}, nil
 }

@@ -25,7 +25,7 @@ func (p *played) texts(t *testing.T, part string) []string {
 
 // A service that rereads its secret follows a rotation without a deploy.
 func TestRereadFollowsRotation(t *testing.T) {
-	sc := rotationMissed()
+	sc := find(t, "rotation-missed")
 	sc.Services[2].Reread = time.Minute
 	sc.Services[2].Env = append(sc.Services[2].Env, EnvVar{Name: "JWT_SECRET_PREVIOUS", Secret: "jwt-main", Version: "1"})
 	got := play(t, sc, 1)
@@ -41,7 +41,7 @@ func TestRereadFollowsRotation(t *testing.T) {
 // A restart of the forgotten service ends the fault: new instances read what
 // the secret holds now. Tokens of before the rotation are then refused.
 func TestRestartPicksUpTheNewVersion(t *testing.T) {
-	sc := rotationMissed()
+	sc := find(t, "rotation-missed")
 	sc.Duration = 20 * time.Minute
 	sc.Timeline = append(sc.Timeline, Step{At: 11 * time.Minute, Do: Restart, Target: "payments"})
 	truth := play(t, sc, 1).truth
@@ -55,7 +55,7 @@ func TestRestartPicksUpTheNewVersion(t *testing.T) {
 // Of two instances the new one follows the rotation and the old one does not:
 // about half of the requests fail.
 func TestScaleSplitsReplicas(t *testing.T) {
-	sc := rotationMissed()
+	sc := find(t, "rotation-missed")
 	sc.Services[2].Instances = 1
 	sc.Services[2].Env = append(sc.Services[2].Env, EnvVar{Name: "JWT_SECRET_PREVIOUS", Secret: "jwt-main", Version: "1"})
 	sc.Timeline = append(sc.Timeline, Step{At: 5 * time.Minute, Do: Scale, Target: "payments", Count: 2})
@@ -70,7 +70,7 @@ func TestScaleSplitsReplicas(t *testing.T) {
 		t.Errorf("bad signatures at %d instances, wanted 1", len(failing))
 	}
 	refused := got.truth.Requests("payments", analyzer.OutcomeRefused, analyzer.BadSignature)
-	if all := known(t, rotationMissed(), 1).truth.Requests("payments", analyzer.OutcomeRefused, analyzer.BadSignature); refused*4 > all*3 || refused*4 < all {
+	if all := known(t, find(t, "rotation-missed"), 1).truth.Requests("payments", analyzer.OutcomeRefused, analyzer.BadSignature); refused*4 > all*3 || refused*4 < all {
 		t.Errorf("%d refused of about %d, wanted about half", refused, all)
 	}
 }
@@ -93,7 +93,7 @@ func TestFailedRolloutKeepsTheOldRevision(t *testing.T) {
 		}, "cannot start: no JWT secret configured: none of [JWT_SECRET_STAGING JWT_SECRET_KEY JWT_SECRET] is set", "failed to start and listen"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			sc := healthy()
+			sc := find(t, "healthy")
 			sc.Duration, sc.Timeline = 4*time.Minute, tc.timeline
 			got := play(t, sc, 1)
 			if last := got.truth.Injected[len(tc.timeline)-1]; !strings.Contains(last.Err, tc.err) {
@@ -120,7 +120,7 @@ func TestFailedRolloutKeepsTheOldRevision(t *testing.T) {
 
 // A service without instances answers 500 from the front door.
 func TestNoInstance(t *testing.T) {
-	sc := healthy()
+	sc := find(t, "healthy")
 	sc.Duration = 3 * time.Minute
 	sc.Timeline = []Step{{At: time.Minute, Do: Scale, Target: "chat", Count: 0}}
 	got := play(t, sc, 1)

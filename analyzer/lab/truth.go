@@ -18,7 +18,7 @@ type Truth struct {
 	Entries  int64 // handed to Emit
 	Counts   []Count
 	Injected []Injected // the timeline as it was carried out
-	Faults   []Fault    // what the scenario says is wrong
+	Expect   []Expect   // what the scenario says is wrong
 }
 
 // Count sums up requests that ended alike. Every request is in one Count.
@@ -30,7 +30,12 @@ type Count struct {
 	N       int64
 	First   time.Time // arrival of the first and last of them
 	Last    time.Time
+	// Times are the arrivals of the refused, the first maxTimes of them.
+	Times []time.Time
 }
+
+// maxTimes is enough to find when a fault began among ordinary refusals.
+const maxTimes = 20_000
 
 // Injected is one step of the timeline as it was carried out.
 type Injected struct {
@@ -76,6 +81,39 @@ func (t *tally) count(s *service, rq *request, status int) {
 	}
 	c.N++
 	c.Last = rq.arrived
+	if key.outcome == analyzer.OutcomeRefused && len(c.Times) < maxTimes {
+		c.Times = append(c.Times, rq.arrived)
+	}
+}
+
+// tell counts something that a program said of its configuration, and that
+// refused no request.
+func (t *tally) tell(s *service, r analyzer.Reason, at time.Time) {
+	t.count(s, &request{outcome: analyzer.OutcomeRefused, reason: r, arrived: at}, 0)
+}
+
+// Telling returns when the fault of e showed for the nth time, counted from
+// 1: a request refused for it, or a line of a program that could not start.
+// ok is false when it never did so often.
+func (t *Truth) Telling(e *Expect, n int) (at time.Time, ok bool) {
+	var all []time.Time
+	from := t.Start.Add(e.From)
+	for i := range t.Counts {
+		c := &t.Counts[i]
+		if c.Outcome != analyzer.OutcomeRefused || !slices.Contains(e.Reasons, c.Reason) || len(e.Services) > 0 && !slices.Contains(e.Services, c.Service.Name) {
+			continue
+		}
+		for _, at := range c.Times {
+			if !at.Before(from) {
+				all = append(all, at)
+			}
+		}
+	}
+	if len(all) < n {
+		return time.Time{}, false
+	}
+	slices.SortFunc(all, time.Time.Compare)
+	return all[n-1], true
 }
 
 func (t *tally) sorted() []Count {

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/why401/why401/analyzer"
+	"github.com/why401/why401/analyzer/conf"
 	"github.com/why401/why401/analyzer/lab"
 	"github.com/why401/why401/analyzer/source"
 	"github.com/why401/why401/analyzer/store"
@@ -23,9 +26,16 @@ func newDemoCmd(env *environment) *cobra.Command {
 		Short: "see it work: real services, a real fault, an embedded Pub/Sub, and the report",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !slices.Contains(analyzer.Formats, format) {
+				return exitHint(exitUsage, fmt.Errorf("unknown format %q", format), "--format "+strings.Join(analyzer.Formats, "|"))
+			}
 			sc, err := lab.Find(name)
-			if err != nil {
-				return exitWith(exitUsage, err)
+			var problems conf.Problems
+			switch {
+			case errors.As(err, &problems):
+				return exitWith(exitConfig, err)
+			case err != nil:
+				return exitHint(exitUsage, err, "why401 demo list")
 			}
 			if limit > 0 {
 				sc.Duration = limit
@@ -37,15 +47,19 @@ func newDemoCmd(env *environment) *cobra.Command {
 			return report.Write(env.stdout, format)
 		},
 	}
-	cmd.Flags().StringVar(&name, "scenario", "", "what to play (default rotation-missed); see --list")
+	cmd.Flags().StringVar(&name, "scenario", "", "what to play: a name that demo list shows, or a file of your own that ends in .yaml (default rotation-missed)")
 	cmd.Flags().StringVar(&format, "format", format, "text, json or md")
 	cmd.Flags().DurationVar(&limit, "duration", 0, "virtual time to play (default: the scenario's)")
 	cmd.Flags().Uint64Var(&seed, "seed", seed, "chance of the scenario")
 	cmd.AddCommand(&cobra.Command{
 		Use: "list", Short: "list the scenarios", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			for _, sc := range lab.Scenarios() {
-				fmt.Fprintf(env.stdout, "%-18s %s\n", sc.Name, sc.About)
+			all, err := lab.Scenarios()
+			if err != nil {
+				return exitWith(exitConfig, err)
+			}
+			for _, sc := range all {
+				fmt.Fprintf(env.stdout, "%-28s %s\n", sc.Name, sc.About)
 			}
 			return nil
 		},
@@ -91,7 +105,7 @@ func (env *environment) demo(ctx context.Context, sc lab.Scenario, seed uint64) 
 		Seed:  seed,
 		Emit:  func(ctx context.Context, entry []byte) error { return server.Publish(ctx, entry) },
 		Logf:  func(f string, args ...any) { say("demo: "+f, args...) },
-		Speed: 90,
+		Speed: 90, Sockets: true,
 	})
 	if err != nil {
 		return nil, exitWith(exitBackend, fmt.Errorf("play scenario: %w", err))
@@ -107,7 +121,7 @@ func (env *environment) demo(ctx context.Context, sc lab.Scenario, seed uint64) 
 	if err := p.Flush(ctx); err != nil {
 		return nil, exitWith(exitBackend, err)
 	}
-	return p.Report(analyzer.DiagnosisConfig{}), nil
+	return p.Report(analyzer.DiagnosisConfig{KeyDomains: sc.Domains()}), nil
 }
 
 // drained waits until the pipeline has seen n distinct entries.

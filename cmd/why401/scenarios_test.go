@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/why401/why401/analyzer"
+	"github.com/why401/why401/analyzer/lab"
+	"github.com/why401/why401/analyzer/store"
+	"github.com/why401/why401/rules"
+)
+
+// tickOfScenarios is how often serve makes a diagnosis.
+const tickOfScenarios = 5 * time.Second
+
+// playScenario plays one scenario with the pipeline and the diagnosis of
+// serve, in virtual time.
+func playScenario(t *testing.T, set *rules.Set, sc lab.Scenario, seed uint64) (result lab.Result) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC).Add(time.Duration(seed%60) * 7 * time.Second)
+		time.Sleep(time.Until(begin))
+		held, err := store.Open(t.Context(), store.Config{Kind: "discard"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := analyzer.NewPipeline(t.Context(), set, held, nil, analyzer.LedgerConfig{JoinSpan: 10 * time.Minute, Volatile: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		judge := lab.NewJudge(sc)
+		cfg := analyzer.DiagnosisConfig{KeyDomains: sc.Domains()}
+		var group []analyzer.Message
+		truth, err := lab.Run(t.Context(), sc, lab.Options{
+			Seed: seed, Start: begin, Speed: 1, Every: tickOfScenarios,
+			Emit: func(_ context.Context, entry []byte) error {
+				group = append(group, analyzer.Message{Data: entry})
+				return nil
+			},
+			Watch: func(ctx context.Context, v *lab.View) error {
+				if err := p.Handle(ctx, group); err != nil {
+					return err
+				}
+				group = group[:0]
+				judge.Observe(v.Now(), p.Report(cfg).Incidents)
+				return nil
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		result = judge.Result(&truth, seed)
+	})
+	return result
+}
+
+// scenariosAsked says what to play: by default every scenario once, or those
+// that WHY401_SCENARIOS names (a comma list of names, or all), with
+// WHY401_SEEDS seeds each.
+func scenariosAsked(t *testing.T) (list []lab.Scenario, seeds int) {
+	t.Helper()
+	all, err := lab.Scenarios()
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := os.Getenv("WHY401_SCENARIOS")
+	if seeds = 1; asked != "" {
+		seeds = 5
+	}
+	if n, err := strconv.Atoi(os.Getenv("WHY401_SEEDS")); err == nil {
+		seeds = n
+	}
+	for _, sc := range all {
+		for _, v := range sc.Variations() {
+			if asked == "" || asked == "all" || containsName(strings.Split(asked, ","), v.Name) {
+				list = append(list, v)
+			}
+		}
+	}
+	return list, seeds
+}
+
+func containsName(names []string, name string) bool {
+	base, _, _ := strings.Cut(name, "/")
+	for _, n := range names {
+		if n == name || n == base {
+			return true
+		}
+	}
+	return false
+}
+
+// Every scenario is understood. WHY401_SCENARIOS=all plays all of them with
+// five seeds and prints the table of analyzer/lab/SCENARIOS.md.
+func TestScenarios(t *testing.T) {
+	env := &environment{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard, getenv: func(string) string { return "" }}
+	set, err := env.running()
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, seeds := scenariosAsked(t)
+	rows := make([]scenarioRow, len(list))
+	t.Run("play", func(t *testing.T) {
+		for i, sc := range list {
+			rows[i].sc = sc
+			t.Run(sc.Name, func(t *testing.T) {
+				t.Parallel()
+				for seed := range seeds {
+					rows[i].results = append(rows[i].results, playScenario(t, set, sc, uint64(seed+1)))
+				}
+			})
+		}
+	})
+	f := sumUp(rows)
+	var b strings.Builder
+	f.write(&b, rows)
+	t.Log(b.String())
+	if os.Getenv("WHY401_SCENARIOS") == "all" {
+		writeTable(t, b.String())
+	}
+	for _, w := range f.wrongConfirmed {
+		t.Errorf("told as confirmed, and wrong: %s", w)
+	}
+}
