@@ -14,7 +14,7 @@ import (
 type KeyDomain struct {
 	Name        string        `yaml:"name"`
 	Environment string        `yaml:"environment"` // empty: any
-	Secret      string        `yaml:"secret"`      // in the secret store: a short name, or projects/P/secrets/S
+	Secret      string        `yaml:"secret"`      // see ParseSecretRef: jwt-main, projects/P/secrets/S, env:NAME, file:PATH; empty: none
 	Algorithms  []string      `yaml:"algorithms"`  // what verifiers must accept, RFC 7518 section 3.1 names; empty: not declared
 	Issuer      string        `yaml:"issuer"`      // the iss that verifiers must want, to the letter; empty: not declared
 	Audiences   []string      `yaml:"audiences"`
@@ -48,6 +48,11 @@ func (d KeyDomain) Validate() []conf.FieldError {
 	var problems []conf.FieldError
 	if d.Name == "" {
 		problems = append(problems, conf.FieldError{Path: "name", Msg: "wanted a name for the key domain, found none", Hint: "name it after its secret or issuer, such as jwt-main"})
+	}
+	if d.Secret != "" {
+		if _, err := ParseSecretRef(d.Secret); err != nil {
+			problems = append(problems, conf.FieldError{Path: "secret", Msg: err.Error(), Hint: "write projects/PROJECT/secrets/NAME as Secret Manager shows it"})
+		}
 	}
 	if d.Overlap > 0 && d.TokenTTL > 0 && d.Overlap < d.TokenTTL {
 		problems = append(problems, conf.FieldError{Path: "overlap", Msg: fmt.Sprintf("wanted at least token_ttl (%s), found %s: tokens signed before a rotation would outlive it", d.TokenTTL, d.Overlap), Hint: "accept both versions until the last old token has expired"})

@@ -91,8 +91,11 @@ func (d *KeyDomain) member(name string) *Member {
 	return nil
 }
 
-// shortName is the last part of a resource name.
-func shortName(resource string) string { return resource[strings.LastIndexByte(resource, '/')+1:] }
+// shortName is the last part of a resource name, versions left out.
+func shortName(resource string) string {
+	resource, _, _ = strings.Cut(resource, "/versions/")
+	return resource[strings.LastIndexByte(resource, '/')+1:]
+}
 
 // A mount is one reference of a revision to a secret: an environment variable
 // or a file.

@@ -27,6 +27,8 @@ type Config struct {
 	// share, at least 32 bytes. Empty: fingerprints are not asked for.
 	PepperFile string `yaml:"pepper_file"`
 	Canary     Canary `yaml:"canary"`
+	// SecretManager says how the versions of the key domains' secrets are read.
+	SecretManager SecretManager `yaml:"secret_manager"`
 }
 
 // DefaultConfig returns the settings of a daemon that nobody configured.
@@ -90,10 +92,11 @@ func (c Config) every(kind string) time.Duration {
 // defaultEvery are the kinds that look less often than Config.Interval: their
 // answer changes slowly, or costs the target more than one request.
 var defaultEvery = map[string]time.Duration{
-	"canary":   5 * time.Minute,
-	"jwks":     5 * time.Minute,
-	"negative": 6 * time.Hour,
-	"oidc":     time.Hour,
+	"canary":         5 * time.Minute,
+	"jwks":           5 * time.Minute,
+	"negative":       6 * time.Hour,
+	"oidc":           time.Hour,
+	"secret_manager": 5 * time.Minute,
 }
 
 // checkTimeout is what one whole check may take: a few requests one after the

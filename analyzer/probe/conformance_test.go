@@ -13,11 +13,12 @@ import (
 // worlds builds, for each kind, a target in a world that holds secret
 // somewhere the probe can see. Every kind must be in it.
 var worlds = map[string]func(t *testing.T, secret string) Target{
-	"canary":      canaryWorld,
-	"fingerprint": fingerprintWorld,
-	"jwks":        jwksWorld,
-	"negative":    negativeWorld,
-	"oidc":        oidcWorld,
+	"canary":         canaryWorld,
+	"fingerprint":    fingerprintWorld,
+	"jwks":           jwksWorld,
+	"negative":       negativeWorld,
+	"oidc":           oidcWorld,
+	"secret_manager": secretManagerWorld,
 }
 
 // What every kind promises.

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"slices"
 
@@ -45,7 +46,7 @@ func guesses(d analyzer.KeyDomain, candidates []Candidate) []guess {
 		}
 	}
 	own := func(c *Candidate) bool {
-		return c.Word == "" && (c.Environment == d.Environment || c.Environment == "" || d.Environment == "")
+		return c.Word == "" && c.Cause == "" && (c.Environment == d.Environment || c.Environment == "" || d.Environment == "")
 	}
 	plain := func(c *Candidate) guess {
 		return guess{Match{Secret: c.Secret, Version: c.Version, Environment: c.Environment, Word: c.Word, Cause: c.Cause}, c.Value, own(c)}
@@ -61,7 +62,7 @@ func guesses(d analyzer.KeyDomain, candidates []Candidate) []guess {
 	for i := range candidates {
 		if c := &candidates[i]; c.Word == "" && !own(c) {
 			g := plain(c)
-			g.Cause = "key.wrong_environment"
+			g.Cause = cmp.Or(g.Cause, "key.wrong_environment")
 			add(g)
 			versions = append(versions, c)
 		}

@@ -19,7 +19,7 @@ type Candidate struct {
 	// Word marks a value that nobody should use: "the empty value", a
 	// well-known default. Version and Environment are empty then.
 	Word  string
-	Cause analyzer.Cause // of a Word
+	Cause analyzer.Cause // of a Word, or of a secret that is not the domain's own
 }
 
 // Match names what a service holds.

@@ -88,11 +88,12 @@ type builder func(domain analyzer.KeyDomain, d *Deps) ([]Target, error)
 // kinds are the kinds of probe, by the word that results, the configuration
 // and metrics carry. Nobody changes the map at run time.
 var kinds = map[string]builder{
-	"canary":      newCanary,
-	"fingerprint": newFingerprint,
-	"jwks":        newJWKS,
-	"negative":    newNegative,
-	"oidc":        newOIDC,
+	"canary":         newCanary,
+	"fingerprint":    newFingerprint,
+	"jwks":           newJWKS,
+	"negative":       newNegative,
+	"oidc":           newOIDC,
+	"secret_manager": newSecretManager,
 }
 
 // Kinds returns the names of all kinds, sorted.
