@@ -38,13 +38,13 @@ type Secrets struct {
 	google  *googleStore
 
 	mu    sync.Mutex
-	looks map[analyzer.SecretRef]*look
+	looks map[analyzer.SecretRef]*reading
 }
 
 var _ Reference = (*Secrets)(nil)
 
-// look is the latest look at one secret; turn holds whoever takes the next.
-type look struct {
+// reading is the latest look at one secret; turn holds whoever takes the next.
+type reading struct {
 	turn chan struct{}
 	life *lifeline
 }
@@ -53,7 +53,7 @@ type look struct {
 // os.LookupEnv, or a stand-in.
 func NewSecrets(c Config, domains []analyzer.KeyDomain, lookup func(string) (string, bool)) *Secrets {
 	return &Secrets{config: c.SecretManager, fresh: c.Interval * 3 / 4, domains: domains, lookup: lookup,
-		google: &googleStore{endpoint: c.SecretManager.Endpoint, timeout: c.Timeout}, looks: map[analyzer.SecretRef]*look{}}
+		google: &googleStore{endpoint: c.SecretManager.Endpoint, timeout: c.Timeout}, looks: map[analyzer.SecretRef]*reading{}}
 }
 
 // Close ends the connections to Secret Manager and forgets what was read.
@@ -65,8 +65,8 @@ func (s *Secrets) Close() error {
 }
 
 // Candidates implements [Reference]: the versions of the domain's own secret,
-// a pinned one first, then those of the other domains. Known defaults are
-// [Words]; whoever compares adds them.
+// a pinned one first, then those of the domains of other environments. Known
+// defaults are [Words]; whoever compares adds them.
 func (s *Secrets) Candidates(ctx context.Context, domain analyzer.KeyDomain) ([]Candidate, error) {
 	if domain.Secret == "" {
 		return nil, nil
@@ -86,16 +86,12 @@ func (s *Secrets) Candidates(ctx context.Context, domain analyzer.KeyDomain) ([]
 	seen := map[string]bool{own.String(): true}
 	for _, d := range s.domains {
 		ref, err := analyzer.ParseSecretRef(d.Secret)
-		if err != nil || seen[ref.String()] {
+		if err != nil || seen[ref.String()] || d.Environment == domain.Environment || d.Environment == "" || domain.Environment == "" {
 			continue
 		}
 		seen[ref.String()] = true
-		cause := analyzer.Cause("key.cross_service_drift") // the secret of other services
-		if d.Environment != domain.Environment {
-			cause = "key.wrong_environment"
-		}
 		// What cannot be read here is told by the probe of that domain.
-		out = append(out, s.life(ctx, ref).candidates(d.Environment, cause)...)
+		out = append(out, s.life(ctx, ref).candidates(d.Environment, "key.wrong_environment")...)
 	}
 	return out, nil
 }
@@ -104,7 +100,7 @@ func (l *lifeline) candidates(environment string, cause analyzer.Cause) []Candid
 	var out []Candidate
 	for _, v := range l.versions {
 		if v.read {
-			out = append(out, Candidate{Secret: l.ref.Short(), Version: v.name(), Environment: environment, Value: v.value, Cause: cause})
+			out = append(out, Candidate{Secret: l.ref.Short(), Version: v.name(), Environment: environment, Created: v.created, Value: v.value, Cause: cause})
 		}
 	}
 	if i := slices.IndexFunc(out, func(c Candidate) bool { return c.Version == l.ref.Version }); i > 0 {
@@ -120,7 +116,7 @@ func (s *Secrets) life(ctx context.Context, ref analyzer.SecretRef) *lifeline {
 	s.mu.Lock()
 	l := s.looks[ref]
 	if l == nil {
-		l = &look{turn: make(chan struct{}, 1)}
+		l = &reading{turn: make(chan struct{}, 1)}
 		s.looks[ref] = l
 	}
 	s.mu.Unlock()
