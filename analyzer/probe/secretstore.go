@@ -188,6 +188,8 @@ func (g *googleStore) try(ctx context.Context, what string, call func(context.Co
 		if i > 0 && !wait(ctx, pause) {
 			break
 		}
+		end, ends := ctx.Deadline()
+		short := ends && time.Until(end) < g.timeout // the store has less time than it is granted
 		limited, cancel := context.WithTimeout(ctx, g.timeout)
 		err := call(limited)
 		cancel()
@@ -197,7 +199,7 @@ func (g *googleStore) try(ctx context.Context, what string, call func(context.Co
 		if last = diagnose(ctx, what, err); errors.Is(err, errChecksum) {
 			last.trouble = damaged
 		}
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || short && last.trouble == unreachable {
 			last.trouble = interrupted
 		}
 		if last.trouble != unreachable && last.trouble != damaged {
