@@ -41,6 +41,9 @@ type Member struct {
 	// canary is sent.
 	Canary string `yaml:"canary"`
 	Signs  bool   `yaml:"signs"` // it mints tokens
+	// Mint is a path that gives a fresh token of nobody to whoever asks, with
+	// GET or, written as "POST /path", with POST; empty: no token is fetched.
+	Mint string `yaml:"mint"`
 }
 
 // Validate returns what is missing or contradicts itself.

@@ -13,6 +13,12 @@ import (
 // worlds builds, for each kind, a target in a world that holds secret
 // somewhere the probe can see. Every kind must be in it.
 var worlds = map[string]func(t *testing.T, secret string) Target{
+	"alignment":      healthWorld("alignment"),
+	"clock":          healthWorld("clock"),
+	"mint":           healthWorld("mint"),
+	"precedence":     healthWorld("precedence"),
+	"replicas":       replicasWorld,
+	"secret":         healthWorld("secret"),
 	"canary":         canaryWorld,
 	"fingerprint":    fingerprintWorld,
 	"jwks":           jwksWorld,

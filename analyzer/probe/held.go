@@ -88,7 +88,7 @@ func (l *look) readCandidates(ctx context.Context, d *Deps, domain analyzer.KeyD
 	}
 	all, err := d.Reference.Candidates(ctx, domain)
 	l.candidates = slices.DeleteFunc(slices.Clone(all), func(c Candidate) bool { return c.Word != "" })
-	if err != nil || len(l.candidates) == 0 {
+	if err != nil || len(l.candidates) == 0 || ctx.Err() != nil {
 		l.candidates, l.blind = nil, "no version of the secret could be read; see the result of the secret store"
 		return
 	}

@@ -88,11 +88,17 @@ type builder func(domain analyzer.KeyDomain, d *Deps) ([]Target, error)
 // kinds are the kinds of probe, by the word that results, the configuration
 // and metrics carry. Nobody changes the map at run time.
 var kinds = map[string]builder{
+	"alignment":      newAlignment,
 	"canary":         newCanary,
+	"clock":          newClock,
 	"fingerprint":    newFingerprint,
 	"jwks":           newJWKS,
+	"mint":           newMint,
 	"negative":       newNegative,
 	"oidc":           newOIDC,
+	"precedence":     newPrecedence,
+	"replicas":       newReplicas,
+	"secret":         newSecret,
 	"secret_manager": newSecretManager,
 }
 

@@ -1,0 +1,159 @@
+package probe
+
+import (
+	"bytes"
+	"io"
+	"math"
+	mrand "math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/why401/why401/analyzer"
+	"github.com/why401/why401/analyzer/healthjwt"
+)
+
+// rewritten lets a request through and replaces a part of the answer.
+func rewritten(t http.RoundTripper, r *http.Request, old, new string) (*http.Response, error) {
+	resp, err := t.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	resp.Body = io.NopCloser(bytes.NewReader(bytes.ReplaceAll(body, []byte(old), []byte(new))))
+	return resp, err
+}
+
+// balanced is a service of several instances behind a random balancer. It
+// answers in memory: what is measured is the probe.
+type balanced struct {
+	deps      *Deps
+	domain    analyzer.KeyDomain
+	pepper    healthjwt.Secret
+	instances []http.Handler
+	requests  int
+}
+
+func newBalanced(t testing.TB, r *mrand.Rand) *balanced {
+	t.Helper()
+	b := &balanced{pepper: healthjwt.NewSecret(healthjwt.NewNonce() + healthjwt.NewNonce()),
+		domain: analyzer.KeyDomain{Name: "jwt-main", Environment: "staging", Services: []analyzer.Member{{Name: "orders", URL: "https://orders.example"}}}}
+	p, err := healthjwt.NewPepper(b.pepper)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := DefaultConfig()
+	c.Budget = 1_000_000
+	g, err := NewGuard(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.client.Transport = roundTrip(func(req *http.Request) (*http.Response, error) {
+		b.requests++
+		rec := httptest.NewRecorder()
+		b.instances[r.IntN(len(b.instances))].ServeHTTP(rec, req)
+		return rec.Result(), nil
+	})
+	b.deps = &Deps{Config: c, Guard: g, Pepper: &p, Reference: versionsOf(newestValue, olderValue)}
+	return b
+}
+
+// hold lets the service have an instance for each value.
+func (b *balanced) hold(t testing.TB, values ...string) {
+	t.Helper()
+	b.instances, b.requests = nil, 0
+	for i, v := range values {
+		h, err := healthjwt.New(healthjwt.Config{Pepper: b.pepper, Instance: "orders-" + strconv.Itoa(i), RoundTrip: func() error { return nil },
+			Held: func() []healthjwt.Held { return []healthjwt.Held{{Name: "JWT_SECRET", Value: healthjwt.NewSecret(v)}} }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.instances = append(b.instances, h)
+	}
+}
+
+func replicasWorld(t *testing.T, secret string) Target {
+	f := &fleet{services: map[string]healthjwt.Config{"orders": holding(secret)}, ref: versionsOf(secret)}
+	d, domain := f.start(t)
+	return only(t, "replicas", domain, d)
+}
+
+func (b *balanced) check(t testing.TB) analyzer.ProbeResult {
+	t.Helper()
+	target := only(t, "replicas", b.domain, b.deps)
+	rs := target.check(t.Context(), 30*time.Second)
+	return rs[0]
+}
+
+func repeated(value string, n int) []string {
+	out := make([]string, n)
+	for i := range out {
+		out[i] = value
+	}
+	return out
+}
+
+// One stale instance in ten: how often it is found is what the probe says.
+func TestReplicasDetectionPower(t *testing.T) {
+	r := mrand.New(mrand.NewPCG(10, 1))
+	const fleets = 1000
+	found, printed := 0, 0.0
+	b := newBalanced(t, r)
+	for range fleets {
+		b.hold(t, append(repeated(newestValue, 9), olderValue)...)
+		got := b.check(t)
+		switch {
+		case got.Cause == "key.split_replicas" && got.Status == analyzer.StatusFail:
+			found++
+		case got.Status == analyzer.StatusOK:
+			p, err := strconv.ParseFloat(got.Facts["detection_power"], 64)
+			if err != nil || got.Facts["detects_share"] != "0.100" {
+				t.Fatalf("facts %v; want the power for one in ten", got.Facts)
+			}
+			printed = p
+		default:
+			t.Fatalf("%s %s: %s", got.Status, got.Cause, got.Detail)
+		}
+	}
+	measured := float64(found) / fleets
+	t.Logf("one stale instance in ten: found in %.1f %% of %d fleets, printed is %.1f %%", 100*measured, fleets, 100*printed)
+	if math.Abs(measured-printed) > 0.02 {
+		t.Errorf("measured %.3f, printed %.3f; want within 2 points", measured, printed)
+	}
+}
+
+func TestReplicas(t *testing.T) {
+	r := mrand.New(mrand.NewPCG(3, 3))
+	for _, tt := range []struct {
+		name    string
+		values  []string
+		status  analyzer.Status
+		cause   analyzer.Cause
+		says    string
+		refutes bool
+	}{
+		{"all alike", repeated(newestValue, 10), analyzer.StatusOK, "", "instances, all with one value; one stale instance in 10 would have been met with 94.8 %", true},
+		{"one alone", []string{newestValue}, analyzer.StatusOK, "", "met 1 instances", true},
+		{"a hundred instances", repeated(newestValue, 100), analyzer.StatusOK, "", "one stale instance in 2", false},
+		{"half are stale", []string{newestValue, olderValue}, analyzer.StatusFail, "key.split_replicas", "answers hold version 1 of jwt-main (staging)", false},
+		{"a newline in one", []string{newestValue, newestValue, newestValue + "\n"}, analyzer.StatusFail, "key.split_replicas", "with a trailing newline", false},
+		{"each its own", []string{"p1-random-0123456789abcdefghijklm", "p2-random-0123456789abcdefghijklm", "p3-random-0123456789abcdefghijklm"}, analyzer.StatusFail, "key.per_process_random", "none of which is a version", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBalanced(t, r)
+			b.hold(t, tt.values...)
+			got := b.check(t)
+			conform(t, []analyzer.ProbeResult{got}, newestValue)
+			if got.Status != tt.status || got.Cause != tt.cause || !strings.Contains(got.Detail, tt.says) || (len(got.Refutes) > 0) != tt.refutes {
+				t.Errorf("%s %q: %s, ruling out %v; want %s %q: … %s …", got.Status, got.Cause, got.Detail, got.Refutes, tt.status, tt.cause, tt.says)
+			}
+			if b.requests > replicaRequests+1 {
+				t.Errorf("%d requests; want at most %d", b.requests, replicaRequests+1)
+			}
+		})
+	}
+}
