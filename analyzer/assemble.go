@@ -35,8 +35,9 @@ func (l *Ledger) Report(cfg DiagnosisConfig) *Report {
 	if found := l.Diagnose(cfg); found != nil {
 		r.Incidents = found
 	}
-	r.Score = unprobedScore()
-	r.Gaps = l.gaps(r)
+	r.Scores = Scores(cfg.KeyDomains, cfg.Probes)
+	r.Score = OverallScore(r.Scores)
+	r.Gaps = l.gaps(r, cfg.Probes)
 	return r
 }
 
@@ -71,21 +72,9 @@ func (l *Ledger) unmatchedReport() []UnmatchedReport {
 	return out[:min(len(out), templatesShown)]
 }
 
-// unprobedScore is the score while no probe has looked: unknown never passes.
-func unprobedScore() Score {
-	parts := []Lost{
-		{"availability", 40, "secret_available", ""}, {"consistency", 30, "fingerprints", ""},
-		{"format", 20, "secret_format", ""}, {"alignment", 10, "environment_alignment", ""},
-	}
-	for i := range parts {
-		parts[i].Why = "unknown: no probe has looked; logs alone cannot show that this part is sound"
-	}
-	return Score{Lost: parts}
-}
-
 // gaps lists what could not be seen.
-func (l *Ledger) gaps(r *Report) []Gap {
-	out := []Gap{{Kind: "no_probes", Detail: "no configuration probe has run: causes that need one stay probable or ambiguous, and the health score is unknown"}}
+func (l *Ledger) gaps(r *Report, probes []ProbeResult) []Gap {
+	out := blindness(probes)
 	for _, s := range r.Services {
 		if s.Refused > 0 && s.Denominator == "none" {
 			out = append(out, Gap{"no_denominator", s.Name, "no request log and no success line: refusals are counted, a rate cannot be"})
@@ -101,6 +90,20 @@ func (l *Ledger) gaps(r *Report) []Gap {
 	} {
 		if g.n > 0 {
 			out = append(out, Gap{Kind: g.kind, Detail: fmt.Sprintf(g.detail, g.n)})
+		}
+	}
+	return out
+}
+
+// blindness lists what probes could not see.
+func blindness(probes []ProbeResult) []Gap {
+	if len(probes) == 0 {
+		return []Gap{{Kind: "no_probes", Detail: "no configuration probe has run: causes that need one stay probable or ambiguous, and the health score is unknown"}}
+	}
+	out := []Gap{}
+	for i := range probes {
+		if p := &probes[i]; p.Status == StatusUnknown {
+			out = append(out, Gap{"probe_blind", p.Service.Name, Excerpt(p.Probe+" of "+p.Target+": "+p.Detail, 300)})
 		}
 	}
 	return out

@@ -69,9 +69,10 @@ func (l *Ledger) Window() *Window { return l.window }
 
 // Changes lists the changes seen, the earliest first.
 func (l *Ledger) Changes() []Change {
-	out := make([]Change, len(l.changes.list))
-	for i, c := range l.changes.list {
-		out[len(out)-1-i] = c.Change
+	known := l.known()
+	out := make([]Change, len(known))
+	for i, c := range known {
+		out[i] = *c
 	}
 	return out
 }

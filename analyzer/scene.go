@@ -46,8 +46,7 @@ func (l *Ledger) scenes(cfg DiagnosisConfig) []*scene {
 		sc := at(cfg.probed(r))
 		sc.results = append(sc.results, r)
 	}
-	for i := len(l.changes.list) - 1; i >= 0; i-- {
-		c := &l.changes.list[i].Change
+	for _, c := range l.known() {
 		for _, sc := range out {
 			if sc.env == c.Service.Environment || c.Service.Environment == "" {
 				sc.changes = append(sc.changes, c)

@@ -264,6 +264,10 @@ func TestSecretManagerTellsChanges(t *testing.T) {
 		{"a restart", func() { target = w.target(analyzer.KeyDomain{}) }, nil},
 		{"a rotation and a destruction while nobody looked", func() { w.add("four"); w.set("1", lab.VersionDestroyed); target = w.target(analyzer.KeyDomain{}) },
 			[]string{"secret_version_destroyed jwt-main 1", "secret_version_added jwt-main 4"}},
+		{"a restart when the oldest changes are forgotten", func() {
+			w.deps.Past = slices.DeleteFunc(w.deps.Past, func(c analyzer.Change) bool { return c.Version == "1" || c.Version == "2" })
+			target = w.target(analyzer.KeyDomain{})
+		}, nil},
 		{"enabled again", func() { w.set("2", lab.VersionDisabled); look(); w.set("2", lab.VersionEnabled) }, []string{"secret_version_enabled jwt-main 2"}},
 	}
 	for _, s := range steps {

@@ -14,6 +14,7 @@ type versionHistory struct {
 	secret string
 	told   func(analyzer.Change)
 	known  map[string]versionState
+	newest int // number of the newest version that is known
 	began  bool
 }
 
@@ -43,6 +44,9 @@ func newVersionHistory(domain analyzer.KeyDomain, d *Deps) *versionHistory {
 		if c.Kind == analyzer.SecretVersionAdded {
 			h.known[c.Version], h.began = enabled, true
 		}
+		if n, ok := numberOf(c.Version); ok && h.began {
+			h.newest = max(h.newest, n)
+		}
 	}
 	return h
 }
@@ -56,7 +60,7 @@ const maxFirst = 5
 
 // see compares a look with what is known. The first look tells when the
 // newest versions were added, which the store knows; what else it finds was
-// so before.
+// so before, as are older versions of which nothing is remembered.
 func (h *versionHistory) see(l *lifeline) {
 	if len(l.versions) == 0 {
 		return
@@ -66,16 +70,18 @@ func (h *versionHistory) see(l *lifeline) {
 		before, seen := h.known[v.name()]
 		h.known[v.name()] = v.state
 		switch {
-		case !seen && (h.began || i < maxFirst) && (!v.created.IsZero() || h.began):
+		case !seen && h.began && v.number > h.newest:
 			h.told(h.added(l, v))
-			if h.began && v.state != enabled {
+			if v.state != enabled {
 				h.told(h.changed(l, v))
 			}
+		case !seen && !h.began && i < maxFirst && !v.created.IsZero():
+			h.told(h.added(l, v))
 		case seen && before != v.state:
 			h.told(h.changed(l, v))
 		}
 	}
-	h.began = true
+	h.newest, h.began = max(h.newest, l.versions[0].number), true
 }
 
 func (h *versionHistory) added(l *lifeline, v *storeVersion) analyzer.Change {
