@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"crypto/subtle"
 	"encoding/json"
 	"fmt"
@@ -21,14 +22,60 @@ func (in *instance) routes() http.Handler {
 		reply(w, http.StatusOK, map[string]any{"status": "ok"})
 	})
 	mux.HandleFunc("/v1/"+spec.Name, in.api)
+	if h := in.healthHandler(); h != nil {
+		mux.Handle("GET /health/jwt", h)
+	}
 	if spec.Mints {
 		mux.HandleFunc("POST /login", in.login)
 		mux.HandleFunc("POST /refresh", in.refresh)
 	}
+	if spec.Publishes {
+		mux.HandleFunc("GET /.well-known/", in.wellKnown)
+	}
 	if spec.WebSocket {
 		mux.HandleFunc("GET /ws", in.socket)
 	}
-	return mux
+	for _, behind := range spec.Gateway {
+		mux.HandleFunc("/v1/"+behind, func(w http.ResponseWriter, r *http.Request) { in.pass(w, r, behind) })
+	}
+	return in.troubled(mux)
+}
+
+// troubled answers as a broken service does.
+func (in *instance) troubled(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		known, tokens := strings.HasPrefix(r.URL.Path, "/.well-known/"), r.URL.Path == "/login" || r.URL.Path == "/refresh"
+		switch mode := in.svc.brokenBy(); {
+		case mode == BreakAll, mode == BreakKeySet && known, mode == BreakTokens && tokens:
+			in.work(time.Millisecond, 10*time.Millisecond)
+			if mode == BreakTokens {
+				in.say(requestOf(r.Context()), "ERROR", "cannot issue a token: database connection pool exhausted", nil)
+			}
+			reply(w, http.StatusServiceUnavailable, map[string]any{"error": "temporarily unavailable"})
+		case mode == BreakDocument && known:
+			w.Header().Set("Content-Type", "text/html")
+			w.WriteHeader(http.StatusOK)
+			_, _ = io.WriteString(w, "<!doctype html><title>Sign in</title>") // a buffer of the platform
+		case mode == BreakEmptySet && known:
+			reply(w, http.StatusOK, map[string]any{"keys": []string{}})
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// wellKnown publishes the key set and the discovery document.
+func (in *instance) wellKnown(w http.ResponseWriter, r *http.Request) {
+	in.work(time.Millisecond, 5*time.Millisecond)
+	switch r.URL.Path {
+	case "/.well-known/jwks.json":
+		reply(w, http.StatusOK, in.svc.keys.document())
+	case "/.well-known/openid-configuration":
+		reply(w, http.StatusOK, map[string]any{"issuer": in.set.Issuer, "jwks_uri": in.p.addressOf(in.svc) + "/.well-known/jwks.json",
+			"id_token_signing_alg_values_supported": []string{in.set.Algorithm}, "response_types_supported": []string{"code"}, "subject_types_supported": []string{"public"}})
+	default:
+		http.NotFound(w, r)
+	}
 }
 
 // work lets a request's time pass.
@@ -50,27 +97,53 @@ func (in *instance) authenticate(w http.ResponseWriter, r *http.Request, refusal
 	var subject string
 	token, err := bearer(r)
 	if err == nil {
-		ring := in.keyring()
-		subject, err = ring.verify(token, in.p.clock.Now)
+		subject, err = in.verify(token)
 	}
-	if err != nil {
-		rq.decide(analyzer.OutcomeRefused, reasonOf(err))
-		in.say(rq, "WARNING", "jwt validation failed", map[string]any{"error": err.Error(), "path": rq.path, "status": refusal})
-		reply(w, refusal, map[string]any{"error": http.StatusText(refusal)})
-		return "", false
+	if err == nil {
+		rq.decide(analyzer.OutcomeAccepted, "")
+		return subject, true
 	}
-	rq.decide(analyzer.OutcomeAccepted, "")
-	return subject, true
+	prefix, text := in.words(err, token)
+	fields := map[string]any{"path": rq.path, "status": refusal}
+	if text != "" {
+		fields["error"] = text
+	}
+	if in.set.Fallback && token != "" {
+		// The next authenticator of the chain takes what this one does not.
+		rq.decide(analyzer.OutcomeAccepted, "")
+		delete(fields, "status")
+		in.say(rq, "WARNING", prefix, fields)
+		in.say(rq, "INFO", "token accepted by the session authenticator", nil)
+		return "somebody", true
+	}
+	reason := reasonOf(err)
+	if in.set.Silent {
+		reason = analyzer.Unspecified
+	}
+	rq.decide(analyzer.OutcomeRefused, reason)
+	in.say(rq, "WARNING", prefix, fields)
+	reply(w, refusal, map[string]any{"error": http.StatusText(refusal)})
+	return "", false
 }
 
-// api is the service's business. A service without a secret chain asks for no
-// token.
+// api is the service's business. A service with neither chain nor keys asks
+// for no token.
 func (in *instance) api(w http.ResponseWriter, r *http.Request) {
 	spec, rq := in.svc.spec, requestOf(r.Context())
-	if len(spec.Chain) > 0 {
-		if _, ok := in.authenticate(w, r, http.StatusUnauthorized); !ok {
+	if in.verifies() {
+		subject, ok := in.authenticate(w, r, http.StatusUnauthorized)
+		if !ok {
 			return
 		}
+		if in.set.Role && in.p.lacks(subject) {
+			rq.decide(analyzer.OutcomeRefused, analyzer.InsufficientScope)
+			in.say(rq, "WARNING", "access denied: insufficient scope", map[string]any{"path": rq.path, "required_role": spec.Name + ".write", "status": http.StatusForbidden})
+			reply(w, http.StatusForbidden, map[string]any{"error": "insufficient_scope"})
+			return
+		}
+	}
+	if in.noise(w, rq) {
+		return
 	}
 	in.work(3*time.Millisecond, 60*time.Millisecond)
 	number := in.p.luck.intN(90000) + 10000
@@ -88,6 +161,27 @@ func (in *instance) api(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, map[string]any{"rows": number % 40})
 }
 
+// verifies reports whether the service asks for tokens at all.
+func (in *instance) verifies() bool {
+	return len(in.set.Chain) > 0 || in.set.Keys != "" || in.svc.spec.Publishes
+}
+
+// noise says what has nothing to do with authentication, and answers when the
+// noise has a status.
+func (in *instance) noise(w http.ResponseWriter, rq *request) bool {
+	for _, n := range in.svc.spec.Noise {
+		if !in.p.luck.happens(n.Share) {
+			continue
+		}
+		in.say(rq, cmp.Or(n.Severity, "INFO"), n.Text, nil)
+		if n.Status > 0 {
+			reply(w, n.Status, map[string]any{"error": http.StatusText(n.Status)})
+			return true
+		}
+	}
+	return false
+}
+
 // call asks the service behind this one, with the caller's own token and in
 // the same trace. A refusal there is no reason to refuse here: the work is
 // put off and the line says so.
@@ -98,7 +192,9 @@ func (in *instance) call(r *http.Request, rq *request, number int) {
 		in.p.fail(fmt.Errorf("call %s: %w", behind, err))
 		return
 	}
-	out.Header.Set("Authorization", r.Header.Get("Authorization"))
+	if auth := r.Header.Get("Authorization"); auth != "" {
+		out.Header.Set("Authorization", auth)
+	}
 	out.Header.Set("Traceparent", "00-"+rq.trace+"-"+rq.span+"-00")
 	out.Header.Set("User-Agent", "Go-http-client/1.1")
 	out.Header.Set("X-Forwarded-For", "169.254.1.1")
@@ -143,15 +239,13 @@ func (in *instance) refresh(w http.ResponseWriter, r *http.Request) {
 }
 
 func (in *instance) mint(w http.ResponseWriter, rq *request, subject string) {
-	ttl := in.svc.spec.TokenTTL
-	ring := in.keyring()
-	token, err := ring.mint(subject, in.p.luck.hex(16), in.p.clock.Now(), ttl)
+	token, err := in.mintFor(in.now(), subject, in.p.luck.hex(16), in.p.paddingOf(subject, in.set.Padding))
 	if err != nil {
 		in.say(rq, "ERROR", "cannot mint a token", map[string]any{"error": err.Error()})
 		reply(w, http.StatusInternalServerError, map[string]any{"error": "cannot mint"})
 		return
 	}
-	reply(w, http.StatusOK, map[string]any{"token": token, "expires_in": int(ttl / time.Second)})
+	reply(w, http.StatusOK, map[string]any{"token": token, "expires_in": int(in.set.TokenTTL / time.Second)})
 }
 
 // socket is the WebSocket endpoint. A browser cannot read the status of a

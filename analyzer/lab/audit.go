@@ -92,6 +92,22 @@ func (p *platform) auditStore(ev StoreEvent) {
 		"project_id": project.ID, "service": "secretmanager.googleapis.com", "method": method}}, payload)
 }
 
+// auditPolicy tells that somebody changed who may read a secret.
+func (p *platform) auditPolicy(s *service, principal, secretName string) {
+	now := p.clock.Now()
+	const method = "google.cloud.secretmanager.v1.SecretManagerService.SetIamPolicy"
+	p.auditEntry(s.project, "activity", "NOTICE", resource{Type: "audited_resource", Labels: map[string]string{
+		"project_id": s.project.ID, "service": "secretmanager.googleapis.com", "method": method}}, object{
+		"authenticationInfo": object{"principalEmail": principal},
+		"authorizationInfo": []object{{"granted": true, "permission": "secretmanager.secrets.setIamPolicy", "permissionType": "ADMIN_WRITE",
+			"resource": secretName, "resourceAttributes": object{}}},
+		"methodName": method, "resourceName": secretName, "serviceName": "secretmanager.googleapis.com",
+		"request": object{"@type": "type.googleapis.com/google.iam.v1.SetIamPolicyRequest", "resource": secretName,
+			"policy": object{"bindings": []object{}}},
+		"requestMetadata": p.caller(s.project, principal, now),
+	})
+}
+
 func versionObject(v Version) object {
 	return object{"@type": "type.googleapis.com/google.cloud.secretmanager.v1.SecretVersion",
 		"name": v.Name, "state": string(v.State), "createTime": v.Created.UTC().Format(time.RFC3339Nano)}
@@ -163,19 +179,28 @@ func (s *service) auditResource(revision string) resource {
 }
 
 func (s *service) podSpec(env []EnvVar) object {
-	vars := []object{}
+	vars, volumes, mounts := []object{}, []object{}, []object{}
 	for _, v := range env {
+		if v.File {
+			volumes = append(volumes, object{"name": v.Name, "secret": object{"secretName": v.Secret, "items": []object{{"key": v.version(), "path": v.Name}}}})
+			mounts = append(mounts, object{"name": v.Name, "mountPath": "/secrets/" + v.Name})
+			continue
+		}
 		if v.Secret == "" {
 			vars = append(vars, object{"name": v.Name})
 			continue
 		}
 		vars = append(vars, object{"name": v.Name, "valueFrom": object{"secretKeyRef": object{"name": v.Secret, "key": v.version()}}})
 	}
-	return object{
+	container := object{"name": s.spec.Name + "-1", "env": vars, "image": s.project.Region + "-docker.pkg.dev/" + s.project.ID + "/services/" + s.spec.Name}
+	spec := object{
 		"containerConcurrency": 80, "timeoutSeconds": 300, "serviceAccountName": s.account(),
-		"containers": []object{{"name": s.spec.Name + "-1", "env": vars,
-			"image": s.project.Region + "-docker.pkg.dev/" + s.project.ID + "/services/" + s.spec.Name}},
+		"containers": []object{container},
 	}
+	if len(volumes) > 0 {
+		container["volumeMounts"], spec["volumes"] = mounts, volumes
+	}
+	return spec
 }
 
 func (v EnvVar) version() string {

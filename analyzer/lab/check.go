@@ -120,11 +120,45 @@ func (c *checker) service(s *ServiceSpec, path string) {
 	if s.Calls != "" {
 		c.wantService(s.Calls, path+".calls")
 	}
-	if s.Mints && len(s.Chain) == 0 {
-		c.bad(path+".mints", "wanted a chain to take the signing secret from, found none")
+	for i, behind := range s.Gateway {
+		c.wantService(behind, fmt.Sprintf("%s.gateway[%d]", path, i))
+	}
+	if s.Mints && len(s.Chain) == 0 && !s.Publishes {
+		c.bad(path+".mints", "wanted a chain to take the signing secret from, or publishes, found neither")
 	}
 	if s.Logs != "" {
 		c.add(conf.OneOf(path+".logs", string(s.Logs), string(LogText), string(LogJSON)))
+	}
+	if s.RunsOn != "" {
+		c.add(conf.OneOf(path+".runs_on", string(s.RunsOn), string(CloudRun), string(GKE)))
+	}
+	if s.Library != "" {
+		c.add(conf.OneOf(path+".library", s.Library, sortedKeys(dialects)...))
+	}
+	for i, n := range s.Noise {
+		c.add(conf.Between(fmt.Sprintf("%s.noise[%d].share", path, i), n.Share, 0, 1))
+	}
+	c.settings(&s.Settings, path)
+}
+
+func (c *checker) settings(s *Settings, path string) {
+	if s.Missing != "" {
+		c.add(conf.OneOf(path+".missing", s.Missing, MissingStop, MissingRefuse, MissingGenerate, MissingFallback, MissingEmpty))
+	}
+	if s.Keys != "" && (c.services[s.Keys] == nil || !c.services[s.Keys].Publishes) {
+		c.bad(path+".keys", "wanted a service that publishes, found %s", conf.Quote(s.Keys))
+	}
+	if s.Algorithm != "" {
+		c.add(conf.OneOf(path+".algorithm", s.Algorithm, "HS256", "HS384", "HS512", "ES256", "RS256"))
+	}
+	for i, name := range s.Strips {
+		c.wantService(name, fmt.Sprintf("%s.strips[%d]", path, i))
+	}
+	for i, what := range s.Lenient {
+		c.add(conf.OneOf(fmt.Sprintf("%s.lenient[%d]", path, i), what, "none", "audience", "expiry"))
+	}
+	if s.Require != "" {
+		c.add(conf.OneOf(path+".require", s.Require, "tenant"))
 	}
 }
 
@@ -135,8 +169,11 @@ func (c *checker) traffic(t *Traffic) {
 		c.wantService(call.Service, path+".service")
 		c.add(conf.OneOf(path+".method", call.Method, "GET", "POST", "WS"))
 	}
-	if issuer := c.services[t.Issuer]; len(t.Calls) > 0 && (issuer == nil || !issuer.Mints) {
+	if issuer := c.services[t.Issuer]; len(t.Calls)+len(t.Clients) > 0 && (issuer == nil || !issuer.Mints) {
 		c.bad("traffic.issuer", "wanted a service that mints tokens, found %s", conf.Quote(t.Issuer))
+	}
+	if t.Through != "" {
+		c.wantService(t.Through, "traffic.through")
 	}
 	for i, j := range t.Jobs {
 		path := fmt.Sprintf("traffic.jobs[%d]", i)
@@ -146,6 +183,17 @@ func (c *checker) traffic(t *Traffic) {
 			c.bad(path+".every", "wanted a duration above 0, found none")
 		}
 	}
+	for i, x := range t.Clients {
+		path := fmt.Sprintf("traffic.clients[%d]", i)
+		c.wantService(x.Service, path+".service")
+		var kinds []string
+		for _, k := range clientKinds {
+			kinds = append(kinds, string(k))
+		}
+		c.add(conf.OneOf(path+".kind", string(x.Kind), kinds...))
+		c.add(conf.Between(path+".rate", x.Rate, 0, 10_000))
+		c.add(conf.Between(path+".sources", x.Sources, 0, 50_000))
+	}
 }
 
 func (c *checker) step(s *Step, path string) {
@@ -153,9 +201,15 @@ func (c *checker) step(s *Step, path string) {
 	case AddVersion, EnableVersion, DisableVersion, DestroyVersion:
 		c.wantSecret(s.Target, path+".target")
 		c.add(s.Value.problem(path+".value", c.secrets))
-	case Deploy, Restart, Scale:
+	case Deploy, Restart, Scale, StoreDeny, StoreAllow, ClockAhead, LogsStop, LogsResume, Replay, Break, Mend:
 		c.wantService(s.Target, path+".target")
 		c.env(s.Env, path+".env")
+		c.settings(&s.Set, path+".set")
+	case AddKey, UseKey, RemoveKey, ReplaceKey:
+		if issuer := c.services[s.Target]; issuer == nil || !issuer.Publishes {
+			c.bad(path+".target", "wanted a service that publishes, found %s", conf.Quote(s.Target))
+		}
+	case StoreDown, StoreUp, LogsHold:
 	case LoseIdentity:
 		if !c.jobs[s.Target] {
 			c.bad(path+".target", "wanted the name of a job, found %s", conf.Quote(s.Target))
@@ -167,8 +221,11 @@ func (c *checker) step(s *Step, path string) {
 		}
 		c.add(conf.OneOf(path+".do", string(s.Do), words...))
 	}
+	if s.Do == Break {
+		c.add(conf.OneOf(path+".mode", s.Mode, breakModes...))
+	}
 	c.add(conf.Between(path+".at", s.At, 0, c.sc.Duration))
-	c.add(conf.Between(path+".count", s.Count, 0, 100))
+	c.add(conf.Between(path+".count", s.Count, 0, 10_000))
 }
 
 func (c *checker) delivery(d *Delivery) {
@@ -219,6 +276,16 @@ func (sc Scenario) complete() Scenario {
 		s.Instances = max(s.Instances, 1)
 		s.TokenTTL = cmp.Or(s.TokenTTL, 5*time.Minute)
 		s.Logs = cmp.Or(s.Logs, LogText)
+		s.Library = cmp.Or(s.Library, "golang-jwt")
+		s.Issuer, s.Audience = cmp.Or(s.Issuer, tokenIssuer), cmp.Or(s.Audience, tokenAudience)
+		if s.Audiences == nil {
+			s.Audiences = []string{tokenAudience}
+		}
+		if s.Algorithm == "" {
+			if s.Algorithm = "HS256"; s.Publishes || s.Keys != "" {
+				s.Algorithm = "ES256"
+			}
+		}
 	}
 	project := sc.Projects[0].ID
 	sc.Traffic.Operator = cmp.Or(sc.Traffic.Operator, "kim@acme.example")

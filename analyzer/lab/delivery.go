@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -25,7 +26,7 @@ func (e *entry) logOf() string {
 		return logSystem
 	case strings.Contains(e.LogName, "cloudaudit.googleapis.com"):
 		return logAudit
-	case e.HTTPRequest != nil:
+	case e.HTTPRequest != nil && e.JSONPayload == nil:
 		return logRequests
 	}
 	return logApp
@@ -37,10 +38,13 @@ type delivery struct {
 	luck *chance
 	plan *plan
 	mu   *sync.Mutex // the sink's, for what is handed over later
+
+	mute map[string]bool // services whose entries get lost
+	held time.Time       // nothing is handed over before
 }
 
 func newDelivery(sc Scenario, luck *chance, p *plan, mu *sync.Mutex) *delivery {
-	d := &delivery{Delivery: sc.Logs, luck: luck, plan: p, mu: mu}
+	d := &delivery{Delivery: sc.Logs, luck: luck, plan: p, mu: mu, mute: map[string]bool{}}
 	if d.LateBy <= 0 {
 		d.LateBy = 20 * time.Second
 	}
@@ -50,7 +54,7 @@ func newDelivery(sc Scenario, luck *chance, p *plan, mu *sync.Mutex) *delivery {
 // send hands an entry over: once, twice, later or not at all.
 func (d *delivery) send(e *entry, data []byte, now time.Time, handOver func([]byte)) {
 	log := e.logOf()
-	if slices.Contains(d.Without, log) {
+	if slices.Contains(d.Without, log) || d.mute[e.service()] {
 		return
 	}
 	often := log == logRequests || log == logApp
@@ -62,15 +66,30 @@ func (d *delivery) send(e *entry, data []byte, now time.Time, handOver func([]by
 		copies++
 	}
 	for i := range copies {
+		if now.Before(d.held) {
+			d.later(d.held, data, handOver)
+			continue
+		}
 		if i == 0 && !(d.Late > 0 && d.luck.happens(d.Late)) {
 			handOver(data)
 			continue
 		}
-		d.plan.at(now.Add(d.luck.between(time.Second, d.LateBy)), func(context.Context) error {
-			d.mu.Lock()
-			defer d.mu.Unlock()
-			handOver(slices.Clone(data))
-			return nil
-		})
+		d.later(now.Add(d.luck.between(time.Second, d.LateBy)), data, handOver)
 	}
+}
+
+// later hands an entry over at a later time.
+func (d *delivery) later(at time.Time, data []byte, handOver func([]byte)) {
+	d.plan.at(at, func(context.Context) error {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		handOver(slices.Clone(data))
+		return nil
+	})
+}
+
+// service is the name of the service that an entry is of; empty for what is
+// of none.
+func (e *entry) service() string {
+	return cmp.Or(e.Resource.Labels["service_name"], e.Resource.Labels["container_name"])
 }

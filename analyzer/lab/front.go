@@ -3,6 +3,7 @@ package lab
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -111,6 +112,19 @@ func (in *instance) serve(r *http.Request) *answer {
 		a.WriteHeader(http.StatusOK)
 	}
 	s.requestLog(p, rq, in.revision, reached, a.status, a.body.Len()+180, text)
+	if len(s.spec.Gateway) > 0 && a.status >= 400 {
+		in.details(rq, a.status)
+	}
 	p.tally.count(s, rq, a.status)
 	return a
+}
+
+// details is the line in which a gateway tells who decided on an answer, in
+// the words of Envoy's RESPONSE_CODE_DETAILS.
+func (in *instance) details(rq *request, status int) {
+	why := "via_upstream"
+	if rq.outcome == analyzer.OutcomeRefused {
+		why = "jwt_authn_access_denied"
+	}
+	in.say(rq, "INFO", fmt.Sprintf("[access] %q %d response_code_details=%s", rq.method+" "+rq.path, status, why), nil)
 }

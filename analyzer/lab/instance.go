@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/why401/why401/analyzer"
 )
 
 // instance is one running container: an HTTP server of its own with the
@@ -22,6 +25,8 @@ type instance struct {
 	id       string
 	revision string
 	vars     []EnvVar
+	set      Settings
+	born     time.Time
 	handler  http.Handler
 	addr     string
 
@@ -30,7 +35,11 @@ type instance struct {
 
 	mu   sync.Mutex
 	keys keyring
+	copy keyCache
 }
+
+// now is the instance's own clock.
+func (in *instance) now() time.Time { return in.p.clock.Now().Add(in.svc.clockError()) }
 
 // Why Cloud Run starts an instance, in its own words.
 const (
@@ -43,17 +52,22 @@ const (
 // start runs a new instance of the revision and waits until it listens. An
 // error is a gRPC status and means that the container never became ready:
 // a secret could not be resolved, or the program found none and gave up.
-func (p *platform) start(s *service, revision string, vars []EnvVar, reason string) (*instance, error) {
-	in := &instance{p: p, svc: s, id: "00" + p.luck.hex(160), revision: revision, vars: vars, done: make(chan struct{})}
+func (p *platform) start(s *service, rev revision, reason string) (*instance, error) {
+	in := &instance{p: p, svc: s, id: "00" + p.luck.hex(160), revision: rev.name, vars: rev.vars, set: rev.set, done: make(chan struct{})}
 	in.system("INFO", "Starting new instance. Reason: "+reason)
 	p.clock.advance(p.luck.between(200*time.Millisecond, 900*time.Millisecond))
+	in.born = p.clock.Now()
 	env, err := in.resolve()
 	if err != nil {
+		in.say(nil, "CRITICAL", "failed to load JWT secret", map[string]any{"error": err.Error()})
+		p.tally.tell(s, analyzer.SecretLoadFailed, in.born)
+		in.gaveUp()
 		return nil, err
 	}
 	if err := in.load(env); err != nil {
 		in.say(nil, "CRITICAL", "cannot start", map[string]any{"error": err.Error()})
-		in.system("WARNING", "Container called exit(1).")
+		p.tally.tell(s, analyzer.MissingSecret, in.born)
+		in.gaveUp()
 		return nil, status.Error(codes.FailedPrecondition, "The user-provided container failed to start and listen on the port defined "+
 			"provided by the PORT=8080 environment variable within the allocated timeout.")
 	}
@@ -66,6 +80,16 @@ func (p *platform) start(s *service, revision string, vars []EnvVar, reason stri
 	in.say(nil, "INFO", "listening on :8080", nil)
 	in.system("INFO", fmt.Sprintf(`Default STARTUP TCP probe succeeded after 1 attempt for container "%s-1" on port 8080.`, s.spec.Name))
 	return in, nil
+}
+
+// gaveUp is what the platform says of a program that ended while it started.
+// Its last words may get lost on the way: an entry without any text.
+func (in *instance) gaveUp() {
+	in.system("WARNING", "Container called exit(1).")
+	e := in.svc.entryOf("run.googleapis.com/stderr", in.revision, in.id)
+	e.Severity = "CRITICAL"
+	now := in.p.clock.Now()
+	in.p.logs.write(now, now, e)
 }
 
 // listen lets the instance serve on a loopback port.
@@ -107,7 +131,7 @@ func (in *instance) resolve() (map[string]string, error) {
 			env[v.Name] = v.Value
 			continue
 		}
-		name := "projects/" + in.svc.project.ID + "/secrets/" + v.Secret + "/versions/" + v.version()
+		name := "projects/" + in.p.secretProject(v.Secret, in.svc.project).ID + "/secrets/" + v.Secret + "/versions/" + v.version()
 		_, payload, err := in.p.store.Access(in.svc.account(), name)
 		if err != nil {
 			return nil, err
@@ -120,32 +144,62 @@ func (in *instance) resolve() (map[string]string, error) {
 // load makes the keyring out of the environment: the first variable of the
 // chain that is set wins, whatever the others hold.
 func (in *instance) load(env map[string]string) error {
-	chain := in.svc.spec.Chain
-	if len(chain) == 0 {
+	if len(in.set.Chain) == 0 {
 		return nil
 	}
-	ring := keyring{loaded: in.p.clock.Now()}
-	for _, name := range chain {
-		if env[name] != "" {
-			ring.source, ring.sign = name, []byte(env[name])
-			break
+	ring := keyring{loaded: in.p.clock.Now(), chain: map[string]string{}}
+	for _, name := range in.set.Chain {
+		value, set := env[name]
+		if !set {
+			continue
+		}
+		ring.chain[name] = value
+		if ring.source == "" && (value != "" || in.set.Missing == MissingEmpty) {
+			ring.source, ring.sign = name, in.set.decoded([]byte(value))
 		}
 	}
 	if ring.source == "" {
-		return fmt.Errorf("no JWT secret configured: none of %v is set", chain)
+		if err := in.without(&ring); err != nil {
+			return err
+		}
 	}
-	ring.accept = [][]byte{ring.sign}
-	for _, name := range in.svc.spec.Accept {
+	if ring.source != "" {
+		ring.accept = [][]byte{ring.sign}
+	}
+	for _, name := range in.set.Accept {
 		if env[name] != "" {
-			ring.accept = append(ring.accept, []byte(env[name]))
+			ring.accept = append(ring.accept, in.set.decoded([]byte(env[name])))
 		}
 	}
 	in.mu.Lock()
-	changed := string(in.keys.sign) != string(ring.sign)
+	changed := string(in.keys.sign) != string(ring.sign) || in.keys.source != ring.source
 	in.keys = ring
 	in.mu.Unlock()
-	if changed {
+	if changed && ring.source != "" {
 		in.say(nil, "INFO", "JWT secret loaded from "+ring.source, nil)
+	}
+	if n := len(ring.sign); changed && n < in.set.Minimum {
+		in.say(nil, "WARNING", fmt.Sprintf("JWT secret is too short: %d bytes, %s needs at least %d", n, in.set.Algorithm, in.set.Minimum), nil)
+		in.p.tally.tell(in.svc, analyzer.WeakSecret, in.p.clock.Now())
+	}
+	return nil
+}
+
+// without does what the program does when no variable of its chain is set.
+func (in *instance) without(ring *keyring) error {
+	none := fmt.Errorf("no JWT secret configured: none of %v is set", in.set.Chain)
+	switch in.set.Missing {
+	case MissingRefuse:
+		in.say(nil, "ERROR", none.Error(), nil)
+		in.p.tally.tell(in.svc, analyzer.MissingSecret, in.p.clock.Now())
+	case MissingGenerate:
+		in.say(nil, "WARNING", "no JWT secret configured, generating a random one for this process", nil)
+		ring.source, ring.sign = "generated", []byte(rand.Text()+rand.Text())
+	case MissingFallback:
+		in.say(nil, "WARNING", in.set.Chain[0]+" is not set, using the default development secret", nil)
+		ring.source, ring.sign = "default", []byte("your-256-bit-secret")
+	default:
+		return none
 	}
 	return nil
 }
@@ -157,7 +211,7 @@ func (in *instance) keyring() keyring {
 	in.mu.Lock()
 	ring := in.keys
 	in.mu.Unlock()
-	every := in.svc.spec.Reread
+	every := in.set.Reread
 	if every <= 0 || in.p.clock.Now().Sub(ring.loaded) < every {
 		return ring
 	}
@@ -170,6 +224,7 @@ func (in *instance) keyring() keyring {
 	if err != nil {
 		in.keys.loaded = in.p.clock.Now()
 		in.say(nil, "ERROR", "cannot reread the JWT secret", map[string]any{"error": err.Error()})
+		in.p.tally.tell(in.svc, analyzer.SecretLoadFailed, in.p.clock.Now())
 	}
 	return in.keys
 }

@@ -138,7 +138,7 @@ type Finding struct {
 
 // Result judges the run.
 func (j *Judge) Result(truth *Truth, seed uint64) Result {
-	r := Result{Scenario: j.sc.Name, Seed: seed, Entries: truth.Entries, Wrong: keys(j.wrong), Alarms: keys(j.alarm)}
+	r := Result{Scenario: j.sc.Name, Seed: seed, Entries: truth.Entries, Wrong: sortedKeys(j.wrong), Alarms: sortedKeys(j.alarm)}
 	for said := range j.said {
 		cause, ok := strings.CutPrefix(said, string(analyzer.Probable)+" ")
 		if !ok || severe(analyzer.Cause(cause).Info().Level) < severe(analyzer.LevelWarning) {
@@ -190,13 +190,4 @@ func (j *Judge) finding(i int, truth *Truth) Finding {
 
 func sure(v analyzer.Verdict) int {
 	return slices.Index([]analyzer.Verdict{analyzer.Ambiguous, analyzer.Probable, analyzer.Confirmed}, v)
-}
-
-func keys(m map[string]bool) []string {
-	var out []string
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
 }

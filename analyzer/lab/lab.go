@@ -3,6 +3,7 @@ package lab
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -52,6 +53,10 @@ type platform struct {
 	passwords map[string]string // written before the first request only
 	client    *http.Client
 	begins    time.Time
+	pepper    []byte // of /health/jwt
+	door      door
+	lacking   map[string]bool // users without the role
+	long      map[string]bool // users whose tokens are padded
 
 	mu  sync.Mutex
 	err error
@@ -88,7 +93,8 @@ func newPlatform(ctx context.Context, sc Scenario, o Options, start time.Time) (
 		scenario: sc, sockets: o.Sockets, begins: start, clock: &clock{now: start}, luck: newChance(o.Seed, 1),
 		logs:  &sink{ctx: ctx, emit: o.Emit, luck: newChance(o.Seed, 2)},
 		tally: &tally{counts: map[countKey]*Count{}}, plan: &plan{},
-		services: map[string]*service{}, passwords: map[string]string{},
+		services: map[string]*service{}, passwords: map[string]string{}, pepper: []byte(rand.Text() + rand.Text()),
+		lacking: map[string]bool{}, long: map[string]bool{},
 	}
 	var err error
 	if p.identity, err = newIdentity(p.clock.Now); err != nil {
@@ -99,7 +105,14 @@ func newPlatform(ctx context.Context, sc Scenario, o Options, start time.Time) (
 		p.store.AddProject(project.ID, project.Number)
 	}
 	for _, spec := range sc.Services {
-		p.services[spec.Name] = &service{spec: spec, project: p.projectOf(spec.Project), vars: spec.Env, generation: 11 + p.luck.intN(60)}
+		s := &service{spec: spec, project: p.projectOf(spec.Project), rev: revision{vars: spec.Env, set: spec.Settings}, generation: 11 + p.luck.intN(60)}
+		p.services[spec.Name] = s
+		if spec.Publishes {
+			s.keys = &keyPairs{}
+			if err := s.keys.add(p.nextKid(s), spec.Algorithm); err != nil {
+				return nil, err
+			}
+		}
 	}
 	// No proxy of the environment: all of this is this machine alone.
 	p.client = &http.Client{Timeout: 30 * time.Second, Transport: mesh{p, &http.Transport{DisableCompression: true}}}
@@ -117,12 +130,13 @@ func (p *platform) play(ctx context.Context, o Options, truth *Truth) error {
 	}
 	for _, spec := range p.scenario.Services {
 		s := p.services[spec.Name]
-		s.revision = p.nextRevision(s)
-		fleet, err := p.launch(s, s.revision, s.vars, spec.Instances, startedByTraffic)
+		rev := s.current()
+		rev.name = p.nextRevision(s)
+		fleet, err := p.launch(s, rev, spec.Instances, startedByTraffic)
 		if err != nil {
 			return fmt.Errorf("start service %s: %w", spec.Name, err)
 		}
-		s.replace(s.revision, s.vars, fleet)
+		s.replace(rev, fleet)
 	}
 	people := newCrowd(p, p.scenario.Traffic, newChance(o.Seed, 3))
 	people.plan(p.clock.Now())
@@ -171,6 +185,15 @@ func (p *platform) createSecrets() error {
 		if err != nil {
 			return fmt.Errorf("create secret %s: %w", spec.Name, err)
 		}
+		if spec.Before != "" {
+			payload, err := p.value(spec.Before, name)
+			if err != nil {
+				return fmt.Errorf("create secret %s: %w", spec.Name, err)
+			}
+			if _, err := p.store.AddVersion("", name, payload); err != nil {
+				return fmt.Errorf("create secret %s: %w", spec.Name, err)
+			}
+		}
 		payload, err := p.value(spec.Value, name)
 		if err != nil {
 			return fmt.Errorf("create secret %s: %w", spec.Name, err)
@@ -180,55 +203,6 @@ func (p *platform) createSecrets() error {
 		}
 	}
 	return nil
-}
-
-// do carries out a step. A step that the platform refuses, such as accessing
-// a disabled version, is part of the story and goes to failed.
-func (p *platform) do(step Step, people *crowd, failed func(error)) error {
-	s := p.services[step.Target]
-	operator, deployer := p.scenario.Traffic.Operator, p.scenario.Traffic.Deployer
-	var err error
-	switch step.Do {
-	case AddVersion:
-		var payload []byte
-		if payload, err = p.value(step.Value, p.secretName(step.Target)); err == nil {
-			_, err = p.store.AddVersion(operator, p.secretName(step.Target), payload)
-		}
-	case EnableVersion:
-		_, err = p.store.SetState(operator, p.versionName(step), VersionEnabled)
-	case DisableVersion:
-		_, err = p.store.SetState(operator, p.versionName(step), VersionDisabled)
-	case DestroyVersion:
-		_, err = p.store.SetState(operator, p.versionName(step), VersionDestroyed)
-	case Deploy:
-		p.deploy(s, deployer, step.Env, failed)
-	case Restart:
-		err = p.restart(s)
-	case Scale:
-		err = p.scale(s, step.Count)
-	case LoseIdentity:
-		people.lost[step.Target] = true
-	default:
-		return fmt.Errorf("carry out step %q at %s: unknown verb", step.Do, step.At)
-	}
-	if err != nil {
-		failed(err)
-	}
-	return nil
-}
-
-// secretName returns the full name of a scenario's secret.
-func (p *platform) secretName(id string) string {
-	for _, spec := range p.scenario.Secrets {
-		if spec.Name == id {
-			return "projects/" + p.projectOf(spec.Project).ID + "/secrets/" + id
-		}
-	}
-	return "projects/" + p.scenario.Projects[0].ID + "/secrets/" + id
-}
-
-func (p *platform) versionName(step Step) string {
-	return p.secretName(step.Target) + "/versions/" + cmp.Or(step.Version, "latest")
 }
 
 // projectOf finds a project by id or number; the first one is the default.
@@ -254,8 +228,9 @@ func (p *platform) failed() error {
 
 // close ends every instance and every idle connection.
 func (p *platform) close() {
+	p.door.close()
 	p.client.CloseIdleConnections()
 	for _, s := range p.services {
-		s.replace(s.revision, s.vars, nil)
+		s.replace(s.current(), nil)
 	}
 }

@@ -119,6 +119,9 @@ func (s *service) entryOf(log, revision, instance string) *entry {
 	if instance != "" {
 		labels["instanceId"] = instance
 	}
+	if s.spec.RunsOn == GKE {
+		return s.podEntry(log, revision, instance)
+	}
 	return &entry{
 		LogName: "projects/" + s.project.ID + "/logs/" + url.PathEscape(log),
 		Labels:  labels,
@@ -129,8 +132,28 @@ func (s *service) entryOf(log, revision, instance string) *entry {
 	}
 }
 
+// podEntry is the same of a container on GKE: the revision stands in for the
+// ReplicaSet.
+func (s *service) podEntry(log, revision, instance string) *entry {
+	pod := revision
+	if len(instance) > 12 {
+		pod += "-" + instance[2:7]
+	}
+	return &entry{
+		LogName: "projects/" + s.project.ID + "/logs/" + strings.TrimPrefix(log, "run.googleapis.com/"),
+		Labels:  map[string]string{"k8s-pod/app": s.spec.Name, "k8s-pod/env": s.project.Environment, "compute.googleapis.com/resource_name": "gke-main-pool-1-7c2f9a1e-" + s.spec.Name[:1] + "k3x"},
+		Resource: resource{Type: "k8s_container", Labels: map[string]string{
+			"project_id": s.project.ID, "location": s.project.Region, "cluster_name": "main", "namespace_name": s.project.Environment,
+			"pod_name": pod, "container_name": s.spec.Name,
+		}},
+	}
+}
+
 // system writes a line of the platform itself about an instance.
 func (in *instance) system(severity, text string) {
+	if in.svc.spec.RunsOn == GKE {
+		return // the cluster's own events are another export
+	}
 	e := in.svc.entryOf("run.googleapis.com/varlog/system", in.revision, in.id)
 	e.Severity, e.TextPayload = severity, text
 	now := in.p.clock.Now()
@@ -168,7 +191,11 @@ func (in *instance) say(rq *request, severity, message string, fields map[string
 // requestLog writes the platform's log of one request. text is what the front
 // door itself has to say, when it refused.
 func (s *service) requestLog(p *platform, rq *request, revision, instance string, status, size int, text string) {
-	e := s.entryOf("run.googleapis.com/requests", revision, instance)
+	log := "run.googleapis.com/requests"
+	if s.spec.RunsOn == GKE {
+		log = "stdout" // an access line of the program
+	}
+	e := s.entryOf(log, revision, instance)
 	ended := p.clock.Now()
 	e.HTTPRequest = &httpRequest{
 		Latency:       strconv.FormatFloat(ended.Sub(rq.arrived).Seconds(), 'f', 9, 64) + "s",
@@ -191,6 +218,9 @@ func (s *service) requestLog(p *platform, rq *request, revision, instance string
 		e.Severity = "INFO"
 	}
 	e.TextPayload = text
+	if s.spec.RunsOn == GKE {
+		e.JSONPayload = map[string]any{"message": rq.method + " " + rq.path}
+	}
 	e.Trace, e.SpanID, e.TraceSampled = rq.traceName(), rq.span, rq.sampled
 	p.logs.write(rq.arrived, ended, e)
 }

@@ -20,7 +20,9 @@ type Scenario struct {
 	Services []ServiceSpec `yaml:"services"`
 	Traffic  Traffic       `yaml:"traffic"`
 	Timeline []Step        `yaml:"timeline"`
+	Overlap  time.Duration `yaml:"overlap"` // declared: how long two versions of a secret may be in use
 	Logs     Delivery      `yaml:"logs"`
+	Vary     Variation     `yaml:"vary"`
 	Probes   ProbePlan     `yaml:"probes"`
 	// Expect is what a good analyzer should find. None: the scenario is
 	// healthy as far as configuration goes, whatever its timeline does.
@@ -48,7 +50,8 @@ type Project struct {
 type SecretSpec struct {
 	Name    string    `yaml:"name"`
 	Project string    `yaml:"project"`
-	Value   ValueForm `yaml:"value"` // random by default
+	Value   ValueForm `yaml:"value"`  // random by default
+	Before  ValueForm `yaml:"before"` // of a version before that one; empty: there is none
 }
 
 // EnvVar is an environment variable of a revision: a literal Value, or a
@@ -58,41 +61,8 @@ type EnvVar struct {
 	Value   string `yaml:"value"`
 	Secret  string `yaml:"secret"`
 	Version string `yaml:"version"` // a number or latest, the default
-}
-
-// LogStyle is how a service writes its lines.
-type LogStyle string
-
-// LogText: plain lines on stderr, which carry neither severity nor trace.
-// LogJSON: structured lines on stdout, with severity and trace.
-const (
-	LogText LogStyle = "text"
-	LogJSON LogStyle = "json"
-)
-
-// ServiceSpec describes a Cloud Run service. Its API is /v1/NAME.
-type ServiceSpec struct {
-	Name      string   `yaml:"name"`
-	Project   string   `yaml:"project"`
-	Instances int      `yaml:"instances"` // at least 1
-	Logs      LogStyle `yaml:"logs"`      // text by default
-	Env       []EnvVar `yaml:"env"`
-	// Chain names the variables that may hold the signing secret, the first
-	// set one wins. A service without a chain verifies no tokens.
-	Chain []string `yaml:"chain"`
-	// Accept names variables whose values are accepted in verification
-	// beside the chain's: the previous secret, during a rotation.
-	Accept []string `yaml:"accept"`
-	// Reread is how often the secret is fetched anew, as from a mounted
-	// volume. 0: an instance keeps for life what it read when it started.
-	Reread    time.Duration `yaml:"reread"`
-	Mints     bool          `yaml:"mints"`     // serves POST /login and /refresh
-	TokenTTL  time.Duration `yaml:"token_ttl"` // of what it mints; default 5 minutes
-	Calls     string        `yaml:"calls"`     // a POST to the API calls this service with the caller's token
-	WebSocket bool          `yaml:"websocket"` // serves GET /ws, with 403 on a bad token
-	// Invokers are the service accounts that may call the service; Cloud
-	// Run itself refuses everybody else. None: everybody may.
-	Invokers []string `yaml:"invokers"`
+	File    bool   `yaml:"file"`    // mounted as a file of this name, which follows the secret; a service reads it anew every Reread
+	Empty   bool   `yaml:"empty"`   // set, to nothing
 }
 
 // Traffic is who calls what. All rates are per virtual time.
@@ -104,8 +74,11 @@ type Traffic struct {
 	Health    time.Duration `yaml:"health"`    // the /healthz of every service that anybody may invoke is called this often, without a token
 	Sleepy    float64       `yaml:"sleepy"`    // share of tokens that their user lets expire: the ordinary 401
 	Anonymous float64       `yaml:"anonymous"` // share of calls without any token
+	Through   string        `yaml:"through"`   // the gateway that users' calls go through; empty: none
+	Lacking   float64       `yaml:"lacking"`   // share of users without the role that some services want
 	BadLogin  float64       `yaml:"bad_login"` // share of logins with a wrong password
 	Jobs      []Job         `yaml:"jobs"`      // machines
+	Clients   []Client      `yaml:"clients"`   // callers that are no ordinary users
 	Operator  string        `yaml:"operator"`  // who acts on the timeline; default a person
 	Deployer  string        `yaml:"deployer"`  // who deploys; default a CI service account
 }
@@ -124,35 +97,4 @@ type Job struct {
 	Service string        `yaml:"service"`
 	Account string        `yaml:"account"`
 	Every   time.Duration `yaml:"every"`
-}
-
-// Verb is what a step does.
-type Verb string
-
-// The verbs of a timeline, and what their Target is.
-const (
-	AddVersion     Verb = "add_version"     // secret: a new value, of the form Value
-	EnableVersion  Verb = "enable_version"  // secret, Version
-	DisableVersion Verb = "disable_version" // secret, Version
-	DestroyVersion Verb = "destroy_version" // secret, Version
-	Deploy         Verb = "deploy"          // service: a new revision, with Env laid over its variables
-	Restart        Verb = "restart"         // service: new instances of the same revision
-	Scale          Verb = "scale"           // service: to Count instances; new ones read their secrets now, the oldest go first
-	LoseIdentity   Verb = "lose_identity"   // job: calls without its identity token from now on
-)
-
-// Verbs are all verbs.
-var verbs = []Verb{AddVersion, EnableVersion, DisableVersion, DestroyVersion, Deploy, Restart, Scale, LoseIdentity}
-
-// Step is one line of a timeline.
-type Step struct {
-	At      time.Duration `yaml:"at"`
-	Do      Verb          `yaml:"do"`
-	Target  string        `yaml:"target"`
-	Version string        `yaml:"version"`
-	Value   ValueForm     `yaml:"value"`
-	Count   int           `yaml:"count"`
-	Env     []EnvVar      `yaml:"env"` // an EnvVar with neither Value nor Secret removes the variable
-	Note    string        `yaml:"note"`
-	Decoy   bool          `yaml:"decoy"` // has nothing to do with any fault
 }

@@ -44,8 +44,9 @@ type SecretStore struct {
 	audit func(StoreEvent)
 
 	mu      sync.Mutex
-	numbers map[string]string  // project id or number → number
-	secrets map[string]*secret // projects/NUMBER/secrets/SECRET
+	refuse  func(principal string) error // why an access is refused, or nil
+	numbers map[string]string            // project id or number → number
+	secrets map[string]*secret           // projects/NUMBER/secrets/SECRET
 }
 
 // StoreEvent is one call of a SecretStore, told to its audit function.
@@ -128,6 +129,11 @@ func (s *SecretStore) Access(principal, versionName string) (Version, []byte, er
 	v, payload, err := func() (Version, []byte, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		if s.refuse != nil {
+			if err := s.refuse(principal); err != nil {
+				return Version{}, nil, status.Errorf(status.Code(err), "%s", strings.ReplaceAll(status.Convert(err).Message(), "{name}", versionName))
+			}
+		}
 		v, err := s.version(versionName)
 		if err != nil {
 			return Version{}, nil, err
@@ -207,6 +213,15 @@ func (s *SecretStore) peek(secretName string, back int) ([]byte, error) {
 		return slices.Clone(sec.versions[n].payload), nil
 	}
 	return nil, status.Errorf(codes.NotFound, "Secret Version [%s] not found %d back.", sec.name, back)
+}
+
+// Refuse lets f decide who gets no value: its error, a gRPC status in whose
+// text {name} stands for the version, is what Access returns. Nil lets
+// everybody in.
+func (s *SecretStore) Refuse(f func(principal string) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refuse = f
 }
 
 // find returns the secret that name belongs to and what follows the secret's

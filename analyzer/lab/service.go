@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -18,10 +20,40 @@ type service struct {
 	project Project
 
 	mu         sync.Mutex
-	vars       []EnvVar
+	rev        revision // that serves, or was meant to
 	generation int
-	revision   string
 	instances  []*instance
+	keys       *keyPairs // of an issuer
+	broken     string    // a mode of Break
+	ahead      time.Duration
+}
+
+// revision is what a deploy makes: a name, variables and settings.
+type revision struct {
+	name string
+	vars []EnvVar
+	set  Settings
+}
+
+// settings are those of the present revision.
+func (s *service) settings() Settings {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rev.set
+}
+
+// clockError is how far the service's clock is ahead.
+func (s *service) clockError() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ahead
+}
+
+// brokenBy is the mode in which the service is broken; empty: it is not.
+func (s *service) brokenBy() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.broken
 }
 
 // account is the service account that the service runs as.
@@ -45,10 +77,10 @@ func (p *platform) nextRevision(s *service) string {
 }
 
 // launch starts n instances of a revision, all or none.
-func (p *platform) launch(s *service, revision string, vars []EnvVar, n int, reason string) ([]*instance, error) {
+func (p *platform) launch(s *service, rev revision, n int, reason string) ([]*instance, error) {
 	var started []*instance
 	for range n {
-		in, err := p.start(s, revision, vars, reason)
+		in, err := p.start(s, rev, reason)
 		if err != nil {
 			for _, in := range started {
 				in.stop()
@@ -61,60 +93,84 @@ func (p *platform) launch(s *service, revision string, vars []EnvVar, n int, rea
 }
 
 // replace puts a new fleet in the place of the old one, which ends.
-func (s *service) replace(revision string, vars []EnvVar, fleet []*instance) {
+func (s *service) replace(rev revision, fleet []*instance) {
 	s.mu.Lock()
 	old := s.instances
-	s.revision, s.vars, s.instances = revision, vars, fleet
+	s.rev, s.instances = rev, fleet
 	s.mu.Unlock()
 	for _, in := range old {
 		in.stop()
 	}
 }
 
-// deploy makes a new revision with changes laid over the variables. The audit
-// log tells at once; the instances come up a few seconds later, by the event
-// that deploy plans. A revision that does not become ready leaves the old one
-// serving, and failed is told why.
-func (p *platform) deploy(s *service, principal string, changes []EnvVar, failed func(error)) {
+// current is the present revision.
+func (s *service) current() revision {
 	s.mu.Lock()
-	vars := with(s.vars, changes)
-	s.mu.Unlock()
-	p.auditDeploy(s, principal, vars)
-	revision := p.nextRevision(s)
+	defer s.mu.Unlock()
+	return s.rev
+}
+
+// deploy makes a new revision with a step's changes laid over variables and
+// settings. The audit log tells at once; the instances come up a few seconds
+// later, by the event that deploy plans. A revision that does not become
+// ready leaves the old one serving, and failed is told why.
+func (p *platform) deploy(s *service, principal string, step Step, failed func(error)) {
+	rev := s.current()
+	rev.vars = with(rev.vars, step.Env)
+	overlay(reflect.ValueOf(&rev.set).Elem(), reflect.ValueOf(step.Set))
+	p.auditDeploy(s, principal, rev.vars)
+	rev.name = p.nextRevision(s)
 	asked := p.clock.Now()
 	p.plan.at(asked.Add(p.luck.between(4*time.Second, 9*time.Second)), func(context.Context) error {
-		fleet, err := p.launch(s, revision, vars, s.spec.Instances, startedByDeploy)
-		p.auditRevision(s, revision, vars, p.clock.Now().Sub(asked), err)
+		fleet, err := p.launch(s, rev, s.spec.Instances, startedByDeploy)
+		p.auditRevision(s, rev.name, rev.vars, p.clock.Now().Sub(asked), err)
 		if err != nil {
 			failed(err)
 			return nil
 		}
-		s.replace(revision, vars, fleet)
+		s.replace(rev, fleet)
 		return nil
 	})
 }
 
 // with returns variables with changes laid over them. A change with neither
-// value nor secret takes the variable out.
+// a value nor a secret, and not Empty, takes the variable out.
 func with(vars, changes []EnvVar) []EnvVar {
 	vars = slices.Clone(vars)
 	for _, c := range changes {
 		vars = slices.DeleteFunc(vars, func(v EnvVar) bool { return v.Name == c.Name })
-		if c.Value != "" || c.Secret != "" {
+		if c.Value != "" || c.Secret != "" || c.Empty {
 			vars = append(vars, c)
 		}
 	}
 	return vars
 }
 
-// restart replaces every instance by a new one of the same revision.
-func (p *platform) restart(s *service) error {
-	fleet, err := p.launch(s, s.revision, s.vars, len(s.fleet()), startedByTraffic)
-	if err != nil {
-		return err
+// restart replaces every instance by a new one of the same revision. When
+// they cannot start there is nobody to serve, and the platform tries again.
+func (p *platform) restart(s *service, failed func(error)) {
+	n := max(len(s.fleet()), s.spec.Instances)
+	s.replace(s.current(), nil)
+	p.revive(s, n, 5*time.Second, failed)
+}
+
+// revive starts instances for a service that has none, less and less often
+// until it succeeds.
+func (p *platform) revive(s *service, n int, pause time.Duration, failed func(error)) {
+	if len(s.fleet()) > 0 {
+		return // a deploy came in between
 	}
-	s.replace(s.revision, s.vars, fleet)
-	return nil
+	rev := s.current()
+	fleet, err := p.launch(s, rev, n, startedByTraffic)
+	if err == nil {
+		s.replace(rev, fleet)
+		return
+	}
+	failed(err)
+	p.plan.at(p.clock.Now().Add(pause), func(context.Context) error {
+		p.revive(s, n, min(2*pause, 5*time.Minute), failed)
+		return nil
+	})
 }
 
 // scale brings the service to n instances: new ones start now, with what the
@@ -122,7 +178,7 @@ func (p *platform) restart(s *service) error {
 func (p *platform) scale(s *service, n int) error {
 	fleet := s.fleet()
 	if n > len(fleet) {
-		more, err := p.launch(s, s.revision, s.vars, n-len(fleet), startedByTraffic)
+		more, err := p.launch(s, s.current(), n-len(fleet), startedByTraffic)
 		if err != nil {
 			return err
 		}
@@ -154,10 +210,13 @@ func (m mesh) RoundTrip(r *http.Request) (*http.Response, error) {
 	if s == nil {
 		return nil, fmt.Errorf("find service %q: the scenario has none of this name", r.URL.Host)
 	}
+	if s.brokenBy() == BreakSlow && strings.HasPrefix(r.URL.Path, "/.well-known/") {
+		return nil, context.DeadlineExceeded // the caller's patience is shorter
+	}
 	fleet := s.fleet()
 	if len(fleet) == 0 {
 		rq := m.p.arrive(s, r)
-		s.requestLog(m.p, rq, s.revision, "", http.StatusInternalServerError, 180, textNoInstance)
+		s.requestLog(m.p, rq, s.current().name, "", http.StatusInternalServerError, 180, textNoInstance)
 		m.p.tally.count(s, rq, http.StatusInternalServerError)
 		if r.Body != nil {
 			if err := r.Body.Close(); err != nil {

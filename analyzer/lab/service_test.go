@@ -139,8 +139,9 @@ func TestNoInstance(t *testing.T) {
 }
 
 func TestReasonOf(t *testing.T) {
-	now := func() time.Time { return begin }
-	ring := keyring{sign: []byte("a-secret-of-thirty-two-bytes-len"), accept: [][]byte{[]byte("a-secret-of-thirty-two-bytes-len")}}
+	own := "a-secret-of-thirty-two-bytes-len"
+	in := &instance{p: &platform{clock: &clock{now: begin}}, svc: &service{}, keys: keyring{accept: [][]byte{[]byte(own)}},
+		set: Settings{Algorithm: "HS256", Issuer: tokenIssuer, Audience: tokenAudience}}
 	sign := func(key string, method jwt.SigningMethod, claims jwt.MapClaims) string {
 		t.Helper()
 		all := jwt.MapClaims{"iss": tokenIssuer, "aud": tokenAudience, "exp": begin.Add(time.Hour).Unix()}
@@ -155,7 +156,6 @@ func TestReasonOf(t *testing.T) {
 		}
 		return token
 	}
-	own := string(ring.sign)
 	for _, tc := range []struct {
 		name, token string
 		want        analyzer.Reason
@@ -168,9 +168,11 @@ func TestReasonOf(t *testing.T) {
 		{"audience", sign(own, jwt.SigningMethodHS256, jwt.MapClaims{"aud": "else"}), analyzer.AudienceMismatch},
 		{"no exp", sign(own, jwt.SigningMethodHS256, jwt.MapClaims{"exp": nil}), analyzer.MissingClaim},
 		{"no token", "undefined", analyzer.MalformedToken},
+		{"another algorithm", sign(own, jwt.SigningMethodHS512, nil), analyzer.AlgorithmMismatch},
+		{"no algorithm", part(map[string]string{"alg": "none"}) + "." + part(map[string]string{"sub": "admin"}) + ".", analyzer.AlgNoneRejected},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := ring.verify(tc.token, now)
+			_, err := in.verify(tc.token)
 			if got := reasonOf(err); got != tc.want {
 				t.Errorf("%v is %s, wanted %s", err, got, tc.want)
 			}

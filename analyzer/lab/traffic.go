@@ -49,6 +49,8 @@ func newCrowd(p *platform, t Traffic, luck *chance) *crowd {
 		u := &user{id: fmt.Sprintf("u%04d", i), password: rand.Text(), ip: fmt.Sprintf("203.0.113.%d", 1+i%250), agent: agents[i%len(agents)]}
 		c.users = append(c.users, u)
 		p.passwords[u.id] = u.password
+		p.lacking[u.id] = luck.happens(t.Lacking)
+		p.long[u.id] = i%10 == 3
 	}
 	for _, call := range t.Calls {
 		for range call.Weight {
@@ -82,6 +84,9 @@ func (c *crowd) plan(from time.Time) {
 				return err
 			})
 		}
+	}
+	for i := range c.t.Clients {
+		c.client(from, &c.t.Clients[i])
 	}
 	for _, job := range c.t.Jobs {
 		c.p.plan.every(from, job.Every, c.luck, func(ctx context.Context) error { return c.work(ctx, job) })
@@ -178,7 +183,11 @@ func (c *crowd) request(ctx context.Context, call Call, token, ip, agent string)
 	if call.Method == "WS" {
 		method, path = http.MethodGet, "/ws"
 	}
-	status, _, err := c.send(ctx, method, call.Service, path, token, nil, ip, agent)
+	host := call.Service
+	if c.t.Through != "" {
+		host = c.t.Through
+	}
+	status, _, err := c.send(ctx, method, host, path, token, nil, ip, agent)
 	return status, err
 }
 
