@@ -3,8 +3,10 @@ module github.com/why401/why401
 go 1.26.0
 
 require (
+	cloud.google.com/go/iam v1.15.1
 	cloud.google.com/go/logging v1.21.1
 	cloud.google.com/go/pubsub/v2 v2.8.1
+	cloud.google.com/go/resourcemanager v1.18.1
 	cloud.google.com/go/secretmanager v1.24.0
 	github.com/dustin/go-humanize v1.1.0
 	github.com/go-openapi/strfmt v0.27.0
@@ -37,7 +39,6 @@ require (
 	cloud.google.com/go/auth v0.24.1-0.20261001053825-dbc26066f70a // indirect
 	cloud.google.com/go/auth/oauth2adapt v0.3.0 // indirect
 	cloud.google.com/go/compute/metadata v0.10.0 // indirect
-	cloud.google.com/go/iam v1.14.0 // indirect
 	cloud.google.com/go/longrunning v1.3.0 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
