@@ -18,6 +18,7 @@ type Set struct {
 	byField  []*Rule   // rules without a text: tried on fields alone
 	replaced []Replaced
 	hash     string
+	near     neighbours // filled when a proposal first asks
 }
 
 // Hash names the packs that the set was loaded from, to the byte: 12

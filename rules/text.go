@@ -20,20 +20,46 @@ func parts(e *analyzer.Entry) []part {
 		second = append(second, part{"message", plain(e.Message)})
 	}
 	for _, f := range e.Fields {
-		if f.Value == e.Message || foreign(f.Path) {
-			continue
-		}
 		p := part{f.Path, f.Value}
-		switch key := lastKey(f.Path); {
-		case causeKeys[key]:
+		switch useOf(e, f) {
+		case usedAsCause:
 			first = append(first, p)
-		case messageKeys[key]:
+		case usedAsMessage:
 			second = append(second, p)
-		case len(f.Value) >= 8 && !plainNumber(f.Value):
+		case usedLast:
 			third = append(third, p)
 		}
 	}
 	return append(append(first, second...), third...)
+}
+
+// FieldUse says what a field of a payload is to the rules.
+type FieldUse string
+
+const (
+	usedAsCause   FieldUse = "read first, it names a cause"
+	usedAsMessage FieldUse = "read"
+	usedLast      FieldUse = "read last"
+	isMessage     FieldUse = "the message"
+	notOurs       FieldUse = "not read, a caller's words or a place in the source"
+	leftOut       FieldUse = "not read, too short or a number"
+)
+
+func useOf(e *analyzer.Entry, f analyzer.Field) FieldUse {
+	key := lastKey(f.Path)
+	switch {
+	case f.Value == e.Message:
+		return isMessage
+	case foreign(f.Path):
+		return notOurs
+	case causeKeys[key]:
+		return usedAsCause
+	case messageKeys[key]:
+		return usedAsMessage
+	case len(f.Value) >= 8 && !plainNumber(f.Value):
+		return usedLast
+	}
+	return leftOut
 }
 
 // colour is a terminal's colour code, as development loggers leave it, with or

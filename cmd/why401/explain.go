@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 
+	"cloud.google.com/go/logging"
 	"github.com/spf13/cobra"
 
 	"github.com/why401/why401/analyzer"
@@ -18,24 +21,13 @@ func newExplainCmd(env *environment) *cobra.Command {
 		Short: "one entry, for a person: what was read, which rules were tried, what can be concluded and what cannot",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			line := []byte(args[0])
-			if args[0] == "-" {
-				var err error
-				if line, err = io.ReadAll(io.LimitReader(env.stdin, longestLine)); err != nil {
-					return exitWith(exitInput, fmt.Errorf("read stdin: %w", err))
-				}
-			}
 			set, err := env.rules()
 			if err != nil {
 				return err
 			}
-			line = bytes.TrimSpace(line)
-			if text || !bytes.HasPrefix(line, []byte("{")) {
-				return explainEntry(env.stdout, set, rules.TextEntry(string(line)))
-			}
-			entry, err := analyzer.NewDecoder(nil).Entry(&analyzer.Message{Data: line})
+			entry, err := env.pasted(args[0], text)
 			if err != nil {
-				return exitHint(exitInput, err, "why401 explain --text, for a bare message")
+				return err
 			}
 			return explainEntry(env.stdout, set, entry)
 		},
@@ -51,12 +43,15 @@ func explainEntry(w io.Writer, set *rules.Set, e *analyzer.Entry) error {
 	line := func(name, f string, args ...any) {
 		fmt.Fprintf(&b, "%-10s %s\n", name, analyzer.EscapeTerminal(fmt.Sprintf(f, args...)))
 	}
-	if e.Origin != nil {
-		line("service", "%s (%s), %s", e.Origin.Name, e.Origin.Environment, e.Origin.ResourceType)
-		line("time", "%s", e.Time.UTC().Format("2006-01-02T15:04:05.999999999Z07:00"))
+	decodedLines(e, line)
+	for _, f := range x.Fields {
+		line("field", "%s = %s (%s)", f.Path, analyzer.Excerpt(f.Value, 160), f.Use)
 	}
-	if e.HTTP != nil {
-		line("request", "%s %s -> %d", e.HTTP.Method, e.HTTP.Path, e.HTTP.Status)
+	for _, mark := range slices.Sorted(maps.Keys(x.Redacted)) {
+		line("redacted", "%s, %d times", mark, x.Redacted[mark])
+	}
+	if x.Frames > 0 {
+		line("peeled", "%d lines of stack frames", x.Frames)
 	}
 	for _, t := range x.Texts {
 		line("text", "%s: %s", t.Path, analyzer.Excerpt(t.Text, 400))
@@ -79,12 +74,34 @@ func explainEntry(w io.Writer, set *rules.Set, e *analyzer.Entry) error {
 	for _, name := range rules.CaptureNames(c.Captures) {
 		line("captured", "%s = %s", name, c.Captures[name])
 	}
+	if what := rules.Untold(c.Primary()); what != "" {
+		line("untold", "%s", what)
+	}
 	if causes := analyzer.CandidateCauses(c.Primary()); len(causes) > 0 {
 		line("could be", "%v", causes)
 		line("but", "one entry names a reason, never a cause: that needs rates, changes and probes beside it")
 	}
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// decodedLines tells what the entry is and where it comes from.
+func decodedLines(e *analyzer.Entry, line func(name, f string, args ...any)) {
+	switch {
+	case e.LogName == "" && e.Origin == nil:
+		line("decoded", "a bare message")
+	case len(e.Fields) > 0:
+		line("decoded", "a LogEntry with %d fields, severity %s, log %s", len(e.Fields), logging.Severity(e.Severity), e.LogName)
+	default:
+		line("decoded", "a LogEntry with a text, severity %s, log %s", logging.Severity(e.Severity), e.LogName)
+	}
+	if e.Origin != nil {
+		line("service", "%s (%s), %s", e.Origin.Name, e.Origin.Environment, e.Origin.ResourceType)
+		line("time", "%s", e.Time.UTC().Format("2006-01-02T15:04:05.999999999Z07:00"))
+	}
+	if e.HTTP != nil {
+		line("request", "%s %s -> %d", e.HTTP.Method, e.HTTP.Path, e.HTTP.Status)
+	}
 }
 
 func libraryNote(library string) string {

@@ -20,7 +20,7 @@ func newRulesCmd(env *environment) *cobra.Command {
 		Use: "rules", Short: "the rule packs: list, show, test and extend them",
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newRulesListCmd(env), newRulesShowCmd(env), newRulesTestCmd(env), newRulesCoverageCmd(env))
+	cmd.AddCommand(newRulesListCmd(env), newRulesShowCmd(env), newRulesTestCmd(env), newRulesCoverageCmd(env), newRulesNewCmd(env), newRulesExportCmd(env))
 	return cmd
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,8 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/why401/why401/analyzer"
-	"github.com/why401/why401/analyzer/source"
-	"github.com/why401/why401/analyzer/store"
 	"github.com/why401/why401/rules"
 )
 
@@ -61,7 +58,7 @@ func newRulesCoverageCmd(env *environment) *cobra.Command {
 			}
 			seen := set.NewCoverage()
 			if len(args) > 0 {
-				err = env.cover(cmd.Context(), seen, args)
+				err = env.feed(cmd.Context(), seen, args, env.stdin)
 			} else {
 				for _, r := range set.Rules() {
 					for _, x := range r.Examples {
@@ -78,29 +75,6 @@ func newRulesCoverageCmd(env *environment) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&format, "format", format, "text or json")
 	return cmd
-}
-
-// cover reads log files as analyze does, for their coverage only.
-func (env *environment) cover(ctx context.Context, seen *rules.Coverage, paths []string) error {
-	files, err := source.NewFile(source.FileConfig{Paths: paths, Stdin: env.stdin})
-	if err != nil {
-		return exitWith(exitUsage, err)
-	}
-	held, err := store.Open(ctx, store.Config{Kind: "discard"})
-	if err != nil {
-		return exitWith(exitBackend, err)
-	}
-	p, err := analyzer.NewPipeline(ctx, seen, held, nil, analyzer.LedgerConfig{})
-	if err != nil {
-		return exitWith(exitBackend, err)
-	}
-	if err := files.Run(ctx, p.Handle); err != nil {
-		if ctx.Err() != nil {
-			return exitWith(exitInterrupted, ctx.Err())
-		}
-		return exitWith(exitInput, err)
-	}
-	return nil
 }
 
 // covered sums up. Overlap and shadowing are properties of the packs, told
