@@ -21,8 +21,9 @@ var mayImport = map[string][]string{
 	"analyzer/probe":     {"analyzer", "analyzer/conf", "analyzer/healthjwt"},
 	"rules":              {"analyzer", "analyzer/conf"},
 	"sinks":              {"analyzer", "analyzer/conf"},
+	"sinks/deploy":       {}, // what operators apply, as files: it needs nobody
 	"sinks/logexport":    {}, // makes the way in, on Google Cloud; only the setup commands need it
-	"cmd/why401":         {"analyzer", "analyzer/conf", "analyzer/source", "analyzer/store", "analyzer/lab", "analyzer/probe", "analyzer/healthjwt", "rules", "sinks", "sinks/logexport"},
+	"cmd/why401":         {"analyzer", "analyzer/conf", "analyzer/source", "analyzer/store", "analyzer/lab", "analyzer/probe", "analyzer/healthjwt", "rules", "sinks", "sinks/deploy", "sinks/logexport"},
 	"analyzer/healthjwt": {},
 }
 

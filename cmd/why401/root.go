@@ -27,6 +27,7 @@ func newRoot(env *environment) *cobra.Command {
 		newQuarantineCmd(env),
 		newRulesCmd(env),
 		newServeCmd(env),
+		newSetupCmd(env),
 		newVersionCmd(env),
 	)
 	return root
