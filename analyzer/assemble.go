@@ -2,7 +2,6 @@ package analyzer
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -32,12 +31,15 @@ func (l *Ledger) Report(cfg DiagnosisConfig) *Report {
 		r.Totals.Unmatched += n
 	}
 	r.Unmatched = l.unmatchedReport()
-	if found := l.Diagnose(cfg); found != nil {
-		r.Incidents = found
+	cfg = cfg.defaults()
+	scenes := l.scenes(cfg)
+	r.Incidents = diagnose(scenes)
+	for _, sc := range scenes {
+		r.Secrets = append(r.Secrets, sc.holdings()...)
 	}
 	r.Scores = Scores(cfg.KeyDomains, cfg.Probes)
 	r.Score = OverallScore(r.Scores)
-	r.Gaps = l.gaps(r, cfg.Probes)
+	r.Gaps = l.gaps(r, scenes, cfg.Probes)
 	return r
 }
 
@@ -70,41 +72,4 @@ func (l *Ledger) unmatchedReport() []UnmatchedReport {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Template, b.Template))
 	})
 	return out[:min(len(out), templatesShown)]
-}
-
-// gaps lists what could not be seen.
-func (l *Ledger) gaps(r *Report, probes []ProbeResult) []Gap {
-	out := blindness(probes)
-	for _, s := range r.Services {
-		if s.Refused > 0 && s.Denominator == "none" {
-			out = append(out, Gap{"no_denominator", s.Name, "no request log and no success line: refusals are counted, a rate cannot be"})
-		}
-	}
-	for _, g := range []struct {
-		n            int64
-		kind, detail string
-	}{
-		{l.totals.Malformed, "quarantine", "%d entries could not be decoded; what they say is missing here"},
-		{l.totals.Late, "late", "%d entries came after their trace was closed; a request that several lines tell may count more than once"},
-		{l.totals.Overflow, "join_overflow", "%d entries found no room in the joins; a request that several lines tell may count more than once"},
-	} {
-		if g.n > 0 {
-			out = append(out, Gap{Kind: g.kind, Detail: fmt.Sprintf(g.detail, g.n)})
-		}
-	}
-	return out
-}
-
-// blindness lists what probes could not see.
-func blindness(probes []ProbeResult) []Gap {
-	if len(probes) == 0 {
-		return []Gap{{Kind: "no_probes", Detail: "no configuration probe has run: causes that need one stay probable or ambiguous, and the health score is unknown"}}
-	}
-	out := []Gap{}
-	for i := range probes {
-		if p := &probes[i]; p.Status == StatusUnknown {
-			out = append(out, Gap{"probe_blind", p.Service.Name, Excerpt(p.Probe+" of "+p.Target+": "+p.Detail, 300)})
-		}
-	}
-	return out
 }

@@ -73,6 +73,11 @@ const (
 	// DimRefused are the clients of refused requests, whatever the reason:
 	// the line that gives it seldom knows the client.
 	DimRefused Dimension = "refused_client"
+	// DimStatus are the HTTP statuses of refused requests.
+	DimStatus Dimension = "status"
+	// DimDelta is how far the time that a token was refused for lies from the
+	// verifier's clock, in seconds, rounded.
+	DimDelta Dimension = "delta"
 )
 
 // Population is a change by N of how often Value was seen among the findings

@@ -13,8 +13,9 @@ type CauseInfo struct {
 	Reasons []Reason
 	// Confirmed by: what a probe sees that only this cause predicts.
 	Confirms string
-	// Explains are the causes whose incidents are its consequences.
-	Explains []Cause
+	// Explains are the causes whose incidents are its consequences, at any
+	// service of the key domain; ExplainsHere those at its own services.
+	Explains, ExplainsHere []Cause
 	// Do are the steps to take, in order. {services} and {secret} are
 	// replaced.
 	Do []string
@@ -27,6 +28,8 @@ type CauseInfo struct {
 	// against rule it out, whatever else speaks for it, until a probe says
 	// otherwise.
 	against []*fact
+	// doubts speak against it without ruling it out.
+	doubts []*fact
 	// observed: the entry itself is the proof, not a sign of it.
 	observed bool
 }
@@ -34,7 +37,7 @@ type CauseInfo struct {
 // causes are in order of precedence: of two that are equally sure the earlier
 // one is the diagnosis (the platform's gate before a missing secret, material
 // before rotation, rotation before time, the client last).
-var causes = slices.Concat(platformCauses, secretCauses, keyCauses, rotationCauses, keySetCauses, timeCauses, claimCauses, clientCauses, metaCauses)
+var causes = slices.Concat(platformCauses, secretCauses, keyCauses, rotationCauses, driftCauses, keySetCauses, timeCauses, claimCauses, clientCauses, formCauses, metaCauses)
 
 // Causes returns the catalogue of causes, in order of precedence.
 func Causes() []CauseInfo { return slices.Clone(causes) }

@@ -23,6 +23,7 @@ type complaint struct {
 	baseline float64 // the same share in the hour before
 	quiet    bool    // it ended
 	told     map[*fact]told
+	cited    []string // what the fact that is being asked rests on
 }
 
 // complaints finds what stands out of its baseline at a service, both as a
@@ -52,7 +53,9 @@ func (sc *scene) complaint(s Service, sr *series, f *family) *complaint {
 	if to < from {
 		return nil
 	}
-	c := &complaint{scene: sc, service: s, family: f, from: from, to: to, told: map[*fact]told{}, reasons: map[Reason]int64{}, rates: w.Service(s, from, to+1)}
+	began := from
+	from, to, trickle := sr.fault(f, from, to, sc.cfg.Quiet)
+	c := &complaint{scene: sc, service: s, family: f, from: from, to: to, told: map[*fact]told{}, reasons: map[Reason]int64{}, rates: w.Service(s, from, to+1), baseline: trickle}
 	always := false // a secret that cannot be loaded refuses no request and matters all the same
 	for _, r := range f.reasons {
 		if n := c.rates.Reasons[r]; n > 0 {
@@ -70,7 +73,7 @@ func (sc *scene) complaint(s Service, sr *series, f *family) *complaint {
 		}
 	}
 	before := w.Service(s, from-60, from)
-	if all := before.Accepted + before.Refused; all > 0 {
+	if all := before.Accepted + before.Refused; all > 0 && began == from {
 		n := int64(0)
 		for _, r := range f.reasons {
 			n += before.Reasons[r]
@@ -82,48 +85,6 @@ func (sc *scene) complaint(s Service, sr *series, f *family) *complaint {
 		c.series = append(c.series, sr.failures(m, f))
 	}
 	return c
-}
-
-// episode returns the first and last minute of the latest run of failures
-// whose pauses are shorter than pause minutes; to < from when there is none.
-func (sr *series) episode(f *family, pause int64) (from, to int64) {
-	var hit []int64
-	for m, t := range sr.minutes {
-		if t.failures(f) > 0 {
-			hit = append(hit, m)
-		}
-	}
-	if len(hit) == 0 {
-		return 0, -1
-	}
-	slices.Sort(hit)
-	from, to = hit[len(hit)-1], hit[len(hit)-1]
-	for i := len(hit) - 2; i >= 0 && from-hit[i] <= pause; i-- {
-		from = hit[i]
-	}
-	return from, to
-}
-
-func (sr *series) failures(m int64, f *family) int64 {
-	if t := sr.minutes[m]; t != nil {
-		return t.failures(f)
-	}
-	return 0
-}
-
-// failures are a minute's entries of a family, before lines and requests are
-// paired.
-func (t *tally) failures(f *family) int64 {
-	n := int64(0)
-	for _, x := range t.reasons {
-		if slices.Contains(f.reasons, x.reason) {
-			n += x.finding + x.stackEnd + x.joined + x.notice
-		}
-	}
-	if slices.Contains(f.reasons, Unspecified) {
-		n += t.request
-	}
-	return n
 }
 
 // onset is when the episode began, known to the minute.
@@ -145,6 +106,11 @@ func (c *complaint) population(d Dimension) map[string]int64 {
 		return c.scene.ledger.Population(c.service, "", DimRefused, c.from/60, c.to/60+1)
 	}
 	return out
+}
+
+// exemplars are the kept entries of a reason in the complaint's own episode.
+func (c *complaint) exemplars(r Reason) []Exemplar {
+	return slices.DeleteFunc(c.scene.ledger.Exemplars(c.service, r, c.from/60, c.to/60+1), func(x Exemplar) bool { return x.At.Before(c.onset()) || x.At.After(c.end()) })
 }
 
 // accepted sums up a dimension over the accepted requests of the same hours.

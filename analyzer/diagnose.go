@@ -56,19 +56,32 @@ type conclusion struct {
 	proof      []*fact        // the facts that made it probable
 	candidates []Cause
 	refuted    []string
+	// What was concluded from changes alone has neither complaints nor
+	// results.
+	at       time.Time
+	services []string
+	lines    []string // what speaks for it
+	rests    []string // see told
 }
 
 // Diagnose puts findings, populations, changes and probe results of each key
 // domain side by side and names the cause, or says what is missing. It is a
 // function of what is known: the same knowledge gives the same incidents.
 func (l *Ledger) Diagnose(cfg DiagnosisConfig) []Incident {
-	cfg = cfg.defaults()
+	return diagnose(l.scenes(cfg.defaults()))
+}
+
+func diagnose(scenes []*scene) []Incident {
 	out := []Incident{}
-	for _, sc := range l.scenes(cfg) {
+	for _, sc := range scenes {
 		for _, s := range sc.services {
 			sc.complaints = append(sc.complaints, sc.complaintsOf(s)...)
 		}
 		slices.SortFunc(sc.complaints, compareComplaint)
+		sc.byFamily = map[*family][]*complaint{}
+		for _, c := range sc.complaints {
+			sc.byFamily[c.family] = append(sc.byFamily[c.family], c)
+		}
 		out = append(out, sc.incidents()...)
 	}
 	slices.SortStableFunc(out, func(a, b Incident) int {
@@ -99,6 +112,8 @@ func (sc *scene) incidents() []Incident {
 			all = append(all, &conclusion{cause: &info, verdict: Confirmed, results: []*ProbeResult{r}})
 		}
 	}
+	all = append(all, sc.latent()...)
+	all = append(all, sc.gapsInPipeline()...)
 	all = merge(all)
 	affected := sc.follow(&all)
 	out := make([]Incident, 0, len(all))
@@ -241,92 +256,4 @@ func (c *complaint) points(info *CauseInfo) int {
 		best = max(best, k)
 	}
 	return n + best
-}
-
-// merge puts conclusions of one cause together: one incident for each cause
-// in a key domain. An undecided one keeps to its family.
-func merge(all []*conclusion) []*conclusion {
-	var out []*conclusion
-	for _, k := range all {
-		i := slices.IndexFunc(out, func(o *conclusion) bool { return o.fits(k) })
-		if i < 0 {
-			out = append(out, k)
-			continue
-		}
-		o := out[i]
-		o.complaints = append(o.complaints, k.complaints...)
-		for _, r := range k.results {
-			if !slices.Contains(o.results, r) {
-				o.results = append(o.results, r)
-			}
-		}
-		if o.verdict == Probable && k.verdict == Confirmed {
-			o.verdict, o.proof = Confirmed, nil
-		}
-		o.refuted = append(o.refuted, k.refuted...)
-	}
-	return out
-}
-
-func (k *conclusion) fits(o *conclusion) bool {
-	if k.cause.ID != o.cause.ID || (k.verdict == Ambiguous) != (o.verdict == Ambiguous) {
-		return false
-	}
-	if len(k.complaints) == 0 || len(o.complaints) == 0 {
-		return true // a silent fault belongs to the one that users met
-	}
-	return k.verdict != Ambiguous || k.complaints[0].family == o.complaints[0].family
-}
-
-// follow takes out the conclusions that another one explains, and returns the
-// services that they add to it.
-func (sc *scene) follow(all *[]*conclusion) map[*conclusion][]string {
-	affected := map[*conclusion][]string{}
-	var stay []*conclusion
-	for _, k := range *all {
-		by := k.explainedBy(*all)
-		if by == nil {
-			stay = append(stay, k)
-			continue
-		}
-		for _, c := range k.complaints {
-			affected[by] = append(affected[by], c.service.Name)
-		}
-	}
-	*all = stay
-	return affected
-}
-
-// explainedBy finds a surer conclusion of which k is a consequence: its cause
-// is listed there, and it began no earlier.
-func (k *conclusion) explainedBy(all []*conclusion) *conclusion {
-	if k.verdict == Confirmed || len(k.complaints) == 0 {
-		return nil
-	}
-	for _, o := range all {
-		if o == k || o.verdict == Ambiguous || len(o.complaints) == 0 || !slices.Contains(o.cause.Explains, k.cause.ID) || slices.Contains(k.cause.Explains, o.cause.ID) {
-			continue
-		}
-		a, b := o.span(), k.span()
-		if b.from >= a.from-1 && b.from <= a.to+1 {
-			return o
-		}
-	}
-	return nil
-}
-
-type minutes struct{ from, to int64 }
-
-func (k *conclusion) span() minutes {
-	s := minutes{k.complaints[0].from, k.complaints[0].to}
-	for _, c := range k.complaints {
-		s.from, s.to = min(s.from, c.from), max(s.to, c.to)
-	}
-	return s
-}
-
-// front moves the named causes to the head of the list.
-func front(list []Cause, first ...Cause) []Cause {
-	rest := slices.DeleteFunc(slices.Clone(list), func(c Cause) bool { return slices.Contains(first, c) })
-	return append(slices.Clone(first), rest...)
 }

@@ -87,7 +87,7 @@ func TestDiagnosis(t *testing.T) {
 	}{
 		{"a rotation that one service missed", missed(), nil, "key.stale_cache", analyzer.Probable, analyzer.LevelError, "rotation.no_overlap"},
 		{"a fingerprint confirms it", missed(), []analyzer.ProbeResult{probe("key.stale_cache", "payments", 20*time.Minute, analyzer.StatusFail)}, "key.stale_cache", analyzer.Confirmed, analyzer.LevelError, ""},
-		{"a fingerprint rules it out", missed(), []analyzer.ProbeResult{probe("", "payments", 20*time.Minute, analyzer.StatusOK, "key.stale_cache")}, "meta.ambiguous_signature", analyzer.Ambiguous, analyzer.LevelError, "abuse.forgery"},
+		{"a fingerprint rules it out", missed(), []analyzer.ProbeResult{probe("", "payments", 20*time.Minute, analyzer.StatusOK, "key.stale_cache")}, "meta.ambiguous_signature", analyzer.Ambiguous, analyzer.LevelError, "key.cross_service_drift"},
 		{"a probe that could not look says nothing", missed(), []analyzer.ProbeResult{probe("key.secret_empty", "payments", 20*time.Minute, analyzer.StatusUnknown, "key.stale_cache")}, "key.stale_cache", analyzer.Probable, analyzer.LevelError, ""},
 		{"a fingerprint of another mutation outdoes the logs", missed(), []analyzer.ProbeResult{probe("key.whitespace_mutation", "payments", 20*time.Minute, analyzer.StatusFail)}, "key.whitespace_mutation", analyzer.Confirmed, analyzer.LevelError, ""},
 		{"without the rotation nothing decides", shop(map[string]int{"payments": 8}, onset, badSignature, ""), nil, "meta.ambiguous_signature", analyzer.Ambiguous, analyzer.LevelError, "key.cross_service_drift"},

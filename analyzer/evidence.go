@@ -78,6 +78,9 @@ func (l *Ledger) populate(e *effect, r Reason) {
 	for name, d := range map[string]Dimension{"kid": DimKeyID, "iss": DimIssuer, "aud": DimAudience, "alg": DimAlg} {
 		note(d, e.class.Captures[name])
 	}
+	if seconds, ok := deltaOf(e.class.Captures, time.Unix(0, e.at)); ok {
+		note(DimDelta, deltaStep(seconds))
+	}
 	if e.client != 0 {
 		note(DimClient, strconv.FormatUint(e.client, 36))
 	}
@@ -104,6 +107,12 @@ const maxBars = 16 << 10
 // callers notes who was let through or refused, and by which instance.
 func (l *Ledger) callers(e *effect) {
 	hour := minute(e.at) / 60
+	if e.status != "" {
+		l.offer(bar{e.origin, hour, DimStatus}, xxh3.HashString(e.status), func() string { return e.status }, 1)
+	}
+	if e.revision != "" {
+		l.offer(bar{e.origin, hour, DimRevision}, xxh3.HashString(e.revision), func() string { return e.revision }, sampling)
+	}
 	if e.instance != "" {
 		l.offer(bar{e.origin, hour, DimInstance}, xxh3.HashString(e.instance), func() string { return e.instance }, sampling)
 	}
@@ -139,9 +148,14 @@ func (l *Ledger) offer(b bar, hash uint64, value func() string, n int64) {
 type exemplarKey struct {
 	service Service
 	reason  Reason
+	hour    int64
 }
 
-// exemplars keep the earliest entries of each service and reason.
+func exemplarKeyOf(x *Exemplar) exemplarKey {
+	return exemplarKey{x.Service, x.Reason, minute(x.At.UnixNano()) / 60}
+}
+
+// exemplars keep the earliest entries of each service, reason and hour.
 type exemplars struct {
 	limit int
 	m     map[exemplarKey][]Exemplar
@@ -157,7 +171,7 @@ func (x *exemplars) offer(e *effect, r Reason, kept []Exemplar, dropped *[]Key) 
 	if e.entry == nil {
 		return kept
 	}
-	k := exemplarKey{e.origin.Service, r}
+	k := exemplarKey{e.origin.Service, r, minute(e.at) / 60}
 	at := time.Unix(0, e.at).UTC()
 	if have := x.m[k]; len(have) >= x.limit && at.After(have[len(have)-1].At) {
 		return kept

@@ -1,5 +1,7 @@
 package analyzer
 
+import "slices"
+
 // A fact is one thing that the evidence may show about a complaint, with the
 // words that say so to a person. Facts know nothing of causes; causes are
 // told apart by which facts hold.
@@ -37,24 +39,52 @@ func truth(holds bool) answer {
 	return no
 }
 
+// told is what a fact said, and what it was read from beside the complaint's
+// own entries: a change, or the traffic of another service.
 type told struct {
 	answer answer
 	words  string
+	rests  []string
 }
 
 // tell asks a fact once and remembers the answer.
 func (c *complaint) tell(f *fact) told {
-	if t, ok := c.told[f]; ok {
-		return t
+	t, known := c.told[f]
+	if !known {
+		c.told[f] = told{} // a fact that asks for itself learns nothing
+		outer := c.cited
+		c.cited = nil
+		a, words := f.ask(c)
+		t = told{a, words, c.cited}
+		c.told[f], c.cited = t, outer
 	}
-	c.told[f] = told{} // a fact that asks for itself learns nothing
-	a, words := f.ask(c)
-	t := told{a, words}
-	c.told[f] = t
+	for _, r := range t.rests {
+		c.cite(r)
+	}
 	return t
 }
 
+// cite notes what the fact that is being asked rests on.
+func (c *complaint) cite(what string) {
+	if !slices.Contains(c.cited, what) {
+		c.cited = append(c.cited, what)
+	}
+}
+
+// on cites a change and returns it.
+func (c *complaint) on(x *Change) *Change {
+	if x != nil {
+		c.cite(x.ref())
+	}
+	return x
+}
+
 func (c *complaint) holds(f *fact) bool { return c.tell(f).answer == yes }
+
+// all reports whether every one of the facts holds.
+func (c *complaint) all(facts []*fact) bool {
+	return !slices.ContainsFunc(facts, func(f *fact) bool { return !c.holds(f) })
+}
 
 // negate is a fact that holds when f is known not to.
 func negate(f *fact, name string, words string) *fact {
@@ -66,5 +96,24 @@ func negate(f *fact, name string, words string) *fact {
 			return yes, words
 		}
 		return unknown, ""
+	}}
+}
+
+// both holds when all of the facts do; it says what they say.
+func both(name string, s signal, facts ...*fact) *fact {
+	return &fact{name, s, func(c *complaint) (answer, string) {
+		words := ""
+		for _, f := range facts {
+			t := c.tell(f)
+			if t.answer != yes {
+				return t.answer, ""
+			}
+			if words == "" {
+				words = t.words
+			} else {
+				words += "; " + t.words
+			}
+		}
+		return yes, words
 	}}
 }

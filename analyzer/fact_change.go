@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -16,9 +15,14 @@ const adoption = 24 * time.Hour
 // last returns the latest change of the given kinds in (from, until] for
 // which keep holds, or nil.
 func (sc *scene) last(from, until time.Time, keep func(*Change) bool, kinds ...ChangeKind) *Change {
-	for i := len(sc.changes) - 1; i >= 0; i-- {
-		c := sc.changes[i]
-		if c.At.After(from) && !c.At.After(until) && slices.Contains(kinds, c.Kind) && (keep == nil || keep(c)) {
+	end, _ := slices.BinarySearchFunc(sc.changes, until, func(c *Change, t time.Time) int {
+		if c.At.After(t) {
+			return 1
+		}
+		return -1
+	})
+	for i := end - 1; i >= 0 && sc.changes[i].At.After(from); i-- {
+		if c := sc.changes[i]; slices.Contains(kinds, c.Kind) && (keep == nil || keep(c)) {
 			return c
 		}
 	}
@@ -59,6 +63,10 @@ var factRotation = &fact{"rotation_before", signalChange, func(c *complaint) (an
 	if r == nil {
 		return no, ""
 	}
+	c.on(r)
+	if r.At.Before(c.onset().Add(-c.scene.cfg.Near)) {
+		c.on(taken)
+	}
 	words := fmt.Sprintf("%s %s of %s at %s, %s before the first failure", r.Kind, r.Version, r.Target, r.At.UTC().Format("15:04:05"), max(0, c.onset().Sub(r.At)).Round(time.Second))
 	if taken != nil {
 		words += fmt.Sprintf("; %s took it up at %s", taken.who(), taken.At.UTC().Format("15:04:05"))
@@ -77,9 +85,9 @@ func (c *complaint) startSince(t time.Time) *Change {
 var factOlderThanRotation = &fact{"older_than_rotation", signalTime, func(c *complaint) (answer, string) {
 	r, _ := c.rotation()
 	switch {
-	case r == nil:
+	case c.on(r) == nil:
 		return unknown, ""
-	case c.startSince(r.At) != nil:
+	case c.on(c.startSince(r.At)) != nil:
 		return no, ""
 	case !c.seenBefore(r.At):
 		return unknown, ""
@@ -98,7 +106,7 @@ func (c *complaint) seenBefore(t time.Time) bool {
 }
 
 var factDeploy = &fact{"deploy_before", signalChange, func(c *complaint) (answer, string) {
-	d := c.deploy()
+	d := c.on(c.deploy())
 	if d == nil {
 		return no, ""
 	}
@@ -116,14 +124,15 @@ var factDeployElsewhere = &fact{"signer_deployed_before", signalChange, func(c *
 	if len(signers) == 0 {
 		return unknown, ""
 	}
-	d := c.scene.last(c.onset().Add(-c.scene.cfg.Near), c.horizon(), func(x *Change) bool { return slices.Contains(signers, x.Target) && !x.concerns(c.service) }, RevisionDeployed, ConfigEdited)
+	d := c.on(c.scene.last(c.onset().Add(-c.scene.cfg.Near), c.horizon(), func(x *Change) bool { return slices.Contains(signers, x.Target) && !x.concerns(c.service) }, RevisionDeployed, ConfigEdited))
 	if d == nil {
 		return no, ""
 	}
 	return yes, fmt.Sprintf("%s of %s, which signs tokens, at %s came just before", d.Kind, d.Target, d.At.UTC().Format("15:04:05"))
 }}
 
-// signers are the services that are declared to mint tokens.
+// signers are the services that are declared to mint tokens; while none is,
+// those where people log in.
 func (sc *scene) signers() []string {
 	var out []string
 	if sc.domain != nil {
@@ -133,11 +142,55 @@ func (sc *scene) signers() []string {
 			}
 		}
 	}
+	if len(out) > 0 {
+		return out
+	}
+	for _, s := range sc.services {
+		if sr := sc.ledger.window.services[s]; sr != nil && sr.reasons[LoginFailed] {
+			out = append(out, s.Name)
+		}
+	}
 	return out
 }
 
+// factDeployNear: somebody who mints or verifies tokens of the key domain was
+// deployed just before, be it the service itself or one that calls it.
+var factDeployNear = &fact{"deploy_in_domain", signalChange, func(c *complaint) (answer, string) {
+	d := c.on(c.scene.last(c.onset().Add(-c.scene.cfg.Near), c.horizon(), c.scene.member, RevisionDeployed, ConfigEdited))
+	if d == nil {
+		return no, ""
+	}
+	return yes, fmt.Sprintf("%s came just before", d.told())
+}}
+
+// member reports whether a change is of a service that mints or verifies
+// tokens of the key domain.
+func (sc *scene) member(x *Change) bool {
+	return slices.ContainsFunc(sc.verifiers(), x.concerns) || slices.Contains(sc.signers(), x.Target)
+}
+
+// factRestartOnly: the process began anew with the configuration of before.
+var factRestartOnly = &fact{"restart_only", signalChange, func(c *complaint) (answer, string) {
+	own := func(x *Change) bool { return x.concerns(c.service) }
+	near := c.onset().Add(-c.scene.cfg.Near)
+	s := c.on(c.scene.last(c.onset().Add(-2*time.Minute), c.horizon(), own, InstanceStarted))
+	if s == nil || c.scene.last(near, c.horizon(), own, RevisionDeployed, ConfigEdited) != nil {
+		return no, ""
+	}
+	return yes, "it began with a start of the service at " + s.At.UTC().Format(time.TimeOnly) + ", without a deploy"
+}}
+
+// factByHand: a person made the version, not automation.
+var factByHand = &fact{"version_by_hand", signalChange, func(c *complaint) (answer, string) {
+	r, _ := c.rotation()
+	if c.on(r) == nil || r.By == "" {
+		return unknown, ""
+	}
+	return truth(strings.HasPrefix(r.By, "person")), fmt.Sprintf("version %s of %s was added by a person's hand", r.Version, r.Target)
+}}
+
 var factStart = &fact{"start_before", signalTime, func(c *complaint) (answer, string) {
-	s := c.scene.last(c.onset().Add(-2*time.Minute), c.horizon(), func(x *Change) bool { return x.concerns(c.service) }, InstanceStarted, RevisionDeployed)
+	s := c.on(c.scene.last(c.onset().Add(-2*time.Minute), c.horizon(), func(x *Change) bool { return x.concerns(c.service) }, InstanceStarted, RevisionDeployed))
 	if s == nil {
 		return no, ""
 	}
@@ -145,7 +198,7 @@ var factStart = &fact{"start_before", signalTime, func(c *complaint) (answer, st
 }}
 
 var factVersionGone = &fact{"version_gone", signalChange, func(c *complaint) (answer, string) {
-	v := c.scene.last(c.onset().Add(-adoption), c.horizon(), c.scene.shares, SecretVersionDisabled, SecretVersionDestroyed)
+	v := c.on(c.scene.last(c.onset().Add(-adoption), c.horizon(), c.scene.shares, SecretVersionDisabled, SecretVersionDestroyed))
 	if v == nil {
 		return no, ""
 	}
@@ -153,7 +206,7 @@ var factVersionGone = &fact{"version_gone", signalChange, func(c *complaint) (an
 }}
 
 var factPolicy = &fact{"policy_changed", signalChange, func(c *complaint) (answer, string) {
-	p := c.scene.last(c.onset().Add(-adoption), c.horizon(), nil, PolicyChanged)
+	p := c.on(c.scene.last(c.onset().Add(-adoption), c.horizon(), nil, PolicyChanged))
 	if p == nil {
 		return no, ""
 	}
@@ -161,7 +214,7 @@ var factPolicy = &fact{"policy_changed", signalChange, func(c *complaint) (answe
 }}
 
 var factKeyAdded = &fact{"key_added", signalChange, func(c *complaint) (answer, string) {
-	k := c.scene.last(c.onset().Add(-adoption), c.horizon(), nil, JWKSKeyAdded)
+	k := c.on(c.scene.last(c.onset().Add(-adoption), c.horizon(), nil, JWKSKeyAdded))
 	if k == nil {
 		return no, ""
 	}
@@ -170,131 +223,12 @@ var factKeyAdded = &fact{"key_added", signalChange, func(c *complaint) (answer, 
 
 var factKeyRemoved = &fact{"key_removed", signalChange, func(c *complaint) (answer, string) {
 	kids := c.population(DimKeyID)
-	k := c.scene.last(c.onset().Add(-adoption), c.horizon(), func(x *Change) bool { return len(kids) == 0 || kids[x.Version] > 0 }, JWKSKeyRemoved)
+	k := c.on(c.scene.last(c.onset().Add(-adoption), c.horizon(), func(x *Change) bool { return len(kids) == 0 || kids[x.Version] > 0 }, JWKSKeyRemoved))
 	if k == nil {
 		return no, ""
 	}
 	return yes, fmt.Sprintf("key %s was removed from the key set at %s", k.Version, k.At.UTC().Format("15:04:05"))
 }}
-
-// A service whose revision mounts several variables of the secret's chain, or
-// another secret than its peers, is told by the deploy entries alone.
-
-// keyMounts are the mounts that may hold the domain's secret: those of the
-// declared chain, else those whose variable looks like a JWT key's.
-func (sc *scene) keyMounts(s Service, t time.Time) (list []mount, seen bool) {
-	all, seen := sc.mounts(s, t)
-	var chain []string
-	if sc.domain != nil {
-		if m := sc.domain.member(s.Name); m != nil {
-			chain = m.Env
-		}
-	}
-	for _, m := range all {
-		name := strings.ToUpper(m.name)
-		if slices.Contains(chain, m.name) || len(chain) == 0 && (strings.Contains(name, "JWT") || strings.Contains(name, "TOKEN_SECRET") || strings.Contains(name, "SIGNING_KEY")) {
-			if !strings.Contains(name, "PREVIOUS") && !strings.Contains(name, "OLD") {
-				list = append(list, m)
-			}
-		}
-	}
-	return list, seen
-}
-
-var factSeveralVariables = &fact{"several_variables", signalChange, func(c *complaint) (answer, string) {
-	list, seen := c.scene.keyMounts(c.service, c.horizon())
-	if !seen {
-		return unknown, ""
-	}
-	for _, m := range list {
-		if m.secret != list[0].secret || m.version != list[0].version {
-			return yes, fmt.Sprintf("its revision sets %s from %s and %s from %s: one of them wins", list[0].name, list[0].secret, m.name, m.secret)
-		}
-	}
-	return no, ""
-}}
-
-// peersMount is the secret that most other services of the scene mount.
-func (sc *scene) peersMount(but Service) string {
-	n := map[string]int{}
-	for _, s := range sc.services {
-		if s == but {
-			continue
-		}
-		list, _ := sc.keyMounts(s, sc.now.Add(time.Second))
-		for _, m := range list {
-			n[m.secret]++
-		}
-	}
-	best := ""
-	for name, k := range n {
-		if best == "" || k > n[best] || k == n[best] && name < best {
-			best = name
-		}
-	}
-	return best
-}
-
-var factOtherSecret = &fact{"mounts_other_secret", signalChange, func(c *complaint) (answer, string) {
-	list, seen := c.scene.keyMounts(c.service, c.horizon())
-	want := c.scene.peersMount(c.service)
-	if !seen || want == "" || len(list) == 0 {
-		return unknown, ""
-	}
-	for _, m := range list {
-		if m.secret == want {
-			return no, ""
-		}
-	}
-	return yes, fmt.Sprintf("its revision takes %s from secret %s, its peers from %s", list[0].name, list[0].secret, want)
-}}
-
-var factOtherEnvironment = &fact{"mounts_other_environment", signalChange, func(c *complaint) (answer, string) {
-	if c.tell(factOtherSecret).answer != yes {
-		return c.tell(factOtherSecret).answer, ""
-	}
-	list, _ := c.scene.keyMounts(c.service, c.horizon())
-	for _, s := range c.scene.ledger.window.Services() {
-		if e := s.Environment; e != c.service.Environment && e != "" && strings.Contains(list[0].secret, e) {
-			return yes, fmt.Sprintf("secret %s bears the name of environment %s", list[0].secret, e)
-		}
-	}
-	for _, e := range []string{"production", "prod", "staging", "development", "dev", "test"} {
-		if !strings.HasPrefix(c.service.Environment, e) && slices.Contains(strings.FieldsFunc(list[0].secret, func(r rune) bool { return r == '-' || r == '_' }), e) {
-			return yes, fmt.Sprintf("secret %s bears the name of another environment", list[0].secret)
-		}
-	}
-	return no, ""
-}}
-
-var factPinned = &fact{"pinned_version", signalChange, func(c *complaint) (answer, string) {
-	r, _ := c.rotation()
-	list, seen := c.scene.keyMounts(c.service, c.horizon())
-	if r == nil || !seen {
-		return unknown, ""
-	}
-	for _, m := range list {
-		pinned, err := strconv.Atoi(m.version)
-		now, bad := strconv.Atoi(r.Version)
-		if err == nil && bad == nil && m.secret == shortName(r.Target) && pinned < now {
-			return yes, fmt.Sprintf("its revision pins version %d of %s, the newest is %d", pinned, m.secret, now)
-		}
-	}
-	return no, ""
-}}
-
-var factMounted = &fact{"variable_mounted", signalChange, func(c *complaint) (answer, string) {
-	list, seen := c.scene.keyMounts(c.service, c.horizon())
-	if !seen {
-		return unknown, ""
-	}
-	if len(list) == 0 {
-		return no, ""
-	}
-	return yes, fmt.Sprintf("the platform's manifest of the revision does map %s from secret %s", list[0].name, list[0].secret)
-}}
-
-var factNotMounted = negate(factMounted, "variable_not_mounted", "the platform's manifest of the revision maps no variable to a JWT secret")
 
 var factQuietWorld = &fact{"no_change_before", signalChange, func(c *complaint) (answer, string) {
 	if !c.scene.starts && len(c.scene.changes) == 0 {
@@ -310,7 +244,7 @@ var factQuietWorld = &fact{"no_change_before", signalChange, func(c *complaint) 
 
 var factWithinOverlap = &fact{"within_overlap", signalTime, func(c *complaint) (answer, string) {
 	r, _ := c.rotation()
-	if r == nil || c.scene.domain == nil || c.scene.domain.Overlap == 0 {
+	if c.on(r) == nil || c.scene.domain == nil || c.scene.domain.Overlap == 0 {
 		return unknown, ""
 	}
 	until := r.At.Add(c.scene.domain.Overlap)

@@ -26,12 +26,11 @@ var factSome = &fact{"some", signalPopulation, func(c *complaint) (answer, strin
 // the complaint stood, and have no complaint of its family.
 func (c *complaint) sound() []string {
 	var out []string
-	verifiers := c.scene.verifiers()
-	for _, s := range verifiers {
+	for _, s := range c.scene.verifiers() {
 		if s == c.service || c.scene.complains(s, c) {
 			continue
 		}
-		if r := c.scene.ledger.window.Service(s, c.from, c.to+1); r.Accepted > 0 {
+		if c.scene.ledger.window.accepts(s, c.from, c.to+1) {
 			out = append(out, s.Name)
 		}
 	}
@@ -40,13 +39,22 @@ func (c *complaint) sound() []string {
 
 // complains reports whether s has a complaint of c's family at the same time.
 func (sc *scene) complains(s Service, c *complaint) bool {
-	return slices.ContainsFunc(sc.complaints, func(o *complaint) bool { return o.service == s && o.family == c.family && o.overlaps(c) })
+	return slices.ContainsFunc(sc.byFamily[c.family], func(o *complaint) bool { return o.service == s && o.overlaps(c) && o.counts(c) })
+}
+
+// counts reports whether o says something to c: strangers' tokens at another
+// service are no sign that it shares c's fault.
+func (o *complaint) counts(c *complaint) bool {
+	return o.tell(factFlood).answer != yes || c.tell(factFlood).answer == yes
 }
 
 var factPeersSound = &fact{"peers_sound", signalPopulation, func(c *complaint) (answer, string) {
 	sound := c.sound()
 	if len(sound) == 0 {
 		return no, ""
+	}
+	if len(sound) == 1 {
+		c.cite(serviceRef(sound[0]))
 	}
 	return yes, "other services that verify tokens of the same key domain accept them over the same time: " + list(sound)
 }}
@@ -57,8 +65,8 @@ var factNoPeerSound = negate(factPeersSound, "no_peer_sound", "no other verifier
 // minutes.
 func (c *complaint) fellows() []string {
 	var out []string
-	for _, o := range c.scene.complaints {
-		if o != c && o.family == c.family && o.overlaps(c) && abs(o.from-c.from) <= 5 {
+	for _, o := range c.scene.byFamily[c.family] {
+		if o != c && o.overlaps(c) && abs(o.from-c.from) <= 5 && o.counts(c) {
 			out = append(out, o.service.Name)
 		}
 	}
@@ -72,6 +80,9 @@ var factSeveral = &fact{"several_services", signalPopulation, func(c *complaint)
 	f := c.fellows()
 	if len(f) == 0 {
 		return no, ""
+	}
+	if len(f) == 1 {
+		c.cite(serviceRef(f[0]))
 	}
 	return yes, "it began at the same time at " + list(f)
 }}
@@ -120,13 +131,17 @@ var factOneClient = &fact{"one_client", signalPopulation, func(c *complaint) (an
 	if sum < fewFailures || 2*sum < c.count {
 		return unknown, ""
 	}
+	fine := c.scene.ledger.Population(c.service, "", DimClient, c.from/60-1, c.to/60+1)
 	others := int64(0)
-	for v, n := range c.accepted(DimClient) {
+	for v, n := range fine {
 		if v != name {
 			others += n
 		}
 	}
-	if share < oneClientShare || others == 0 {
+	// A gateway in front is one client too, but it carries nearly all that
+	// is let through.
+	stranger := fine[name] == 0 && others >= 20
+	if share < oneClientShare || others == 0 || others*2 < sum && !stranger {
 		return no, ""
 	}
 	return yes, fmt.Sprintf("%s of the failures come from one client, while others are let through", percent(share))
@@ -177,47 +192,6 @@ var factClientsRecover = &fact{"clients_recover", signalPopulation, func(c *comp
 	return truth(known*2 >= all), fmt.Sprintf("%d of %d failing clients were let through in the same hour", known, all)
 }}
 
-// Values that tokens carry.
-
-func oneValue(d Dimension, name, what string) *fact {
-	return &fact{name, signalPopulation, func(c *complaint) (answer, string) {
-		v, share, sum := top(c.population(d))
-		if sum < c.count/2 || sum == 0 {
-			return unknown, ""
-		}
-		return truth(share >= 0.9), fmt.Sprintf("%s of the failures carry %s %s", percent(share), what, v)
-	}}
-}
-
-var (
-	factOneKid      = oneValue(DimKeyID, "one_kid", "kid")
-	factOneIssuer   = oneValue(DimIssuer, "one_issuer", "issuer")
-	factOneAudience = oneValue(DimAudience, "one_audience", "audience")
-	factOneAlg      = oneValue(DimAlg, "one_alg", "alg")
-)
-
-var factManyKids = &fact{"many_kids", signalPopulation, func(c *complaint) (answer, string) {
-	kids := c.population(DimKeyID)
-	_, share, sum := top(kids)
-	if sum < fewFailures {
-		return unknown, ""
-	}
-	return truth(len(kids) >= 5 && share < 0.5), fmt.Sprintf("the tokens name at least %d different keys", len(kids))
-}}
-
-var factAlgNone = &fact{"alg_none", signalPopulation, func(c *complaint) (answer, string) {
-	algs := c.population(DimAlg)
-	if len(algs) == 0 {
-		return unknown, ""
-	}
-	for a := range algs {
-		if strings.EqualFold(a, "none") {
-			return yes, "tokens with alg none are among them"
-		}
-	}
-	return no, ""
-}}
-
 // gatePacks are the packs of platforms that refuse callers before the service
 // runs.
 var gatePacks = []string{"google-front-doors/"}
@@ -257,9 +231,11 @@ var factSignersFail = &fact{"issuer_fails", signalPopulation, func(c *complaint)
 		if !m.Signs {
 			continue
 		}
-		r := c.scene.ledger.window.Service(Service{m.Name, c.service.Environment}, c.from, c.to+1)
-		if r.Accepted == 0 && r.Seen == 0 {
-			return yes, m.Name + ", which signs tokens, was silent meanwhile"
+		s := Service{m.Name, c.service.Environment}
+		now, before := c.scene.ledger.window.Service(s, c.from, c.to+1), c.scene.ledger.window.Service(s, c.from-120, c.from)
+		if before.Accepted > 0 && now.Accepted == 0 {
+			c.cite(serviceRef(m.Name))
+			return yes, m.Name + ", which signs tokens, has let nothing through meanwhile"
 		}
 	}
 	return no, ""
@@ -273,7 +249,15 @@ func list(names []string) string {
 	return s
 }
 
-// stamp of a change, for a list of coincidences.
+// told names a change in a sentence.
 func (c *Change) told() string {
 	return fmt.Sprintf("%s of %s at %s", c.Kind, c.Target, c.At.UTC().Format(time.TimeOnly))
 }
+
+// ref names a change, and serviceRef the traffic of a service, among what a
+// verdict rests on.
+func (c *Change) ref() string {
+	return fmt.Sprintf("change %s %s %s %s", c.Kind, c.Target, c.Version, c.At.UTC().Format(time.RFC3339Nano))
+}
+
+func serviceRef(name string) string { return "service " + name }

@@ -1,38 +1,72 @@
 package analyzer
 
-import "strings"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // says is a fact about what the kept entries of a complaint say beyond their
 // reason: status codes of an API, not turns of phrase.
 func says(name, words string, any ...string) *fact {
 	return &fact{name, signalText, func(c *complaint) (answer, string) {
-		seen := false
+		var texts []string
 		for _, r := range c.family.reasons {
-			for _, x := range c.scene.ledger.Exemplars(c.service, r) {
-				seen = true
-				low := strings.ToLower(x.Excerpt)
-				for _, a := range any {
-					if strings.Contains(low, a) {
-						return yes, words
-					}
+			for _, x := range c.exemplars(r) {
+				texts = append(texts, x.Excerpt)
+			}
+		}
+		return mention(texts, words, any)
+	}}
+}
+
+// configurationReasons are what a service says of its own secret.
+var configurationReasons = []Reason{MissingSecret, WeakSecret, SecretLoadFailed, ConfigInvalid, MalformedKey, WrongKeyType}
+
+// saysNearby looks also at what the service said of its own secret since its
+// last start.
+func saysNearby(name, words string, any ...string) *fact {
+	return &fact{name, signalText, func(c *complaint) (answer, string) {
+		since := c.onset().Add(-c.scene.cfg.Near)
+		if s := c.scene.last(c.onset().Add(-adoption), c.horizon(), func(x *Change) bool { return x.concerns(c.service) }, InstanceStarted, RevisionDeployed); s != nil {
+			since = s.At
+		}
+		since = since.Add(-time.Minute)
+		var texts []string
+		for _, r := range slices.Concat(c.family.reasons, configurationReasons) {
+			for _, x := range c.scene.ledger.Exemplars(c.service, r, since.Unix()/3600, c.to/60+1) {
+				if !x.At.Before(since) && !x.At.After(c.end()) {
+					texts = append(texts, x.Excerpt)
 				}
 			}
 		}
-		if !seen {
-			return unknown, ""
-		}
-		return no, ""
+		return mention(texts, words, any)
 	}}
+}
+
+func mention(texts []string, words string, any []string) (answer, string) {
+	for _, t := range texts {
+		low := strings.ToLower(t)
+		if slices.ContainsFunc(any, func(a string) bool { return strings.Contains(low, a) }) {
+			return yes, words
+		}
+	}
+	if len(texts) == 0 {
+		return unknown, ""
+	}
+	return no, ""
 }
 
 // The names of gRPC's status codes, as google.golang.org/grpc/codes and the
 // client libraries of other languages print them.
 var (
-	factDenied      = says("says_denied", "the secret store answers that access is denied", "permissiondenied", "permission_denied", "permission denied", "permission 'secretmanager", "403")
-	factGone        = says("says_gone", "the secret store answers that the version is disabled or destroyed", "failedprecondition", "failed_precondition", "disabled", "destroyed")
+	factDenied      = says("says_denied", "the secret store answers that access is denied", "permissiondenied", "permission_denied", "permission denied", "permission 'secretmanager", "status 403", "403 forbidden", "accessdenied", "access denied")
+	factGone        = says("says_gone", "the secret store answers that the version is disabled or destroyed", "failedprecondition", "failed_precondition", "in disabled state", "in destroyed state", "is disabled", "is destroyed", "has no versions")
 	factUnreachable = says("says_unreachable", "the answer is a failure of the network or of the far side", "deadlineexceeded", "deadline_exceeded", "deadline exceeded", "unavailable", "timeout", "timed out",
-		"connection refused", "no such host", "econnrefused", "enotfound", "etimedout", "resourceexhausted", "resource_exhausted", "quota")
-	factFallback  = says("says_fallback", "the service says that it falls back to a default", "default", "fallback", "falling back", "legacy")
-	factGenerated = says("says_generated", "the service says that it made a key of its own at start", "generat", "random")
-	factEmpty     = says("says_empty", "the service says that the value is empty", "empty", "blank", "zero length")
+		"connection refused", "connection reset", "no such host", "econnrefused", "econnreset", "enotfound", "etimedout", "resourceexhausted", "resource_exhausted", "quota", "x509", "certificate", "tls:", " 502", " 503", " 504",
+		"temporary failure in name resolution", "getaddrinfo", "unknownhost", "unreachable", "socket hang up", "i/o error", "unexpected eof", ": eof")
+	factFallback  = saysNearby("says_fallback", "the service says that it falls back to a default", "default", "fallback", "fall back", "falling back", "legacy", "deprecated", "placeholder", "insecure")
+	factGenerated = saysNearby("says_generated", "the service says that it made a key of its own at start", "generat", "random", "ephemeral")
+	factEmpty     = saysNearby("says_empty", "the service says that the value is empty", "empty", "blank", "zero length")
+	factTooLong   = says("says_too_long", "the far side says that a header or the token is too long", "431", "too large", "too long", "header size", "exceeds", "truncat")
 )

@@ -46,7 +46,11 @@ var factDecays = &fact{"decays", signalTime, func(c *complaint) (answer, string)
 	if second*3 > first {
 		return no, ""
 	}
-	return yes, fmt.Sprintf("it fades by itself: %d failures in the first half of the time, %d in the second", first, second)
+	words := fmt.Sprintf("it fades by itself: %d failures in the first half of the time, %d in the second", first, second)
+	if d := c.scene.domain; d != nil && d.TokenTTL > 0 && c.tell(factRotation).answer == yes {
+		words += ", and is over at " + clock(c.onset().Add(d.TokenTTL)) + " at the latest, when the last token of before has expired"
+	}
+	return yes, words
 }}
 
 var factPersists = negate(factDecays, "persists", "it does not fade by itself")
@@ -59,6 +63,46 @@ var factShort = &fact{"short", signalTime, func(c *complaint) (answer, string) {
 		return unknown, "" // it may yet go on
 	}
 	return yes, fmt.Sprintf("it lasted %d min", c.to-c.from+1)
+}}
+
+// brief is how long a race at start may take: keys that come later are a
+// fault of another sort.
+const brief = 4
+
+var factBrief = &fact{"brief", signalTime, func(c *complaint) (answer, string) {
+	if c.to-c.from >= brief {
+		return no, ""
+	}
+	return c.tell(factShort).answer, c.tell(factShort).words
+}}
+
+// factEachStart: earlier runs of the same failures began with a start too.
+var factEachStart = &fact{"each_start", signalTime, func(c *complaint) (answer, string) {
+	sr, with, without := c.scene.ledger.window.services[c.service], 0, 0
+	for to := c.from - 1; to > sr.first && with+without < 10; {
+		m := to
+		for m > sr.first && sr.failures(m, c.family) == 0 {
+			m--
+		}
+		from := m
+		for from > sr.first && sr.failures(from-1, c.family) > 0 {
+			from--
+		}
+		if sr.failures(from, c.family) == 0 {
+			break
+		}
+		at := time.Unix(from*60, 0)
+		if c.scene.last(at.Add(-2*time.Minute), at.Add(time.Minute), func(x *Change) bool { return x.concerns(c.service) }, InstanceStarted, RevisionDeployed) != nil {
+			with++
+		} else {
+			without++
+		}
+		to = from - 1
+	}
+	if with+without == 0 {
+		return unknown, ""
+	}
+	return truth(without == 0), fmt.Sprintf("%d earlier bursts of it began with a start as well, and none without", with)
 }}
 
 // steadyShare is the share of decisions below which ordinary failures, such

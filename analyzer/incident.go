@@ -28,7 +28,9 @@ func (sc *scene) incident(k *conclusion, affected []string) Incident {
 	sc.severity(&in, k)
 	slices.Sort(in.Services)
 	if k.verdict != Confirmed && len(k.complaints) > 0 {
-		in.NextProbe = k.complaints[0].family.next
+		in.NextProbe = k.complaints[0].family.probe(in.Services)
+	} else if k.verdict != Confirmed {
+		in.NextProbe = familyOf(BadSignature).probe(in.Services)
 	}
 	in.Do = sc.steps(k, in.Services)
 	in.ID = sc.id(k, in.Services)
@@ -89,6 +91,17 @@ func (sc *scene) whenAndWho(in *Incident, k *conclusion) {
 			in.Services = append(in.Services, name)
 		}
 	}
+	for _, name := range k.services {
+		if !slices.Contains(in.Services, name) {
+			in.Services = append(in.Services, name)
+		}
+	}
+	if in.Opened.IsZero() {
+		in.Opened = k.at.UTC()
+	}
+	if in.LastSeen.IsZero() {
+		in.LastSeen = sc.now.UTC()
+	}
 	if quiet && len(k.complaints) > 0 && (len(k.results) == 0 || sc.cleared(k)) {
 		at := in.LastSeen
 		in.Resolved = &at
@@ -98,7 +111,7 @@ func (sc *scene) whenAndWho(in *Incident, k *conclusion) {
 
 // exemplars are the kept entries of the complaint's own episode.
 func (sc *scene) exemplars(c *complaint, r Reason) []Exemplar {
-	return slices.DeleteFunc(sc.ledger.Exemplars(c.service, r), func(x Exemplar) bool { return x.At.Before(c.onset()) || x.At.After(c.end()) })
+	return c.exemplars(r)
 }
 
 // cleared reports whether the probes that showed the cause were followed by
@@ -119,6 +132,7 @@ func (sc *scene) evidence(in *Incident, k *conclusion) {
 	for _, r := range k.results {
 		in.For = append(in.For, fmt.Sprintf("probe %s: %s", r.Probe, r.Detail))
 	}
+	in.For = append(in.For, k.lines...)
 	said := map[string]bool{}
 	say := func(to *[]string, words string) {
 		if words != "" && !said[words] {
@@ -149,7 +163,7 @@ func (sc *scene) evidence(in *Incident, k *conclusion) {
 	for _, w := range k.refuted {
 		say(&in.Against, w)
 	}
-	if k.verdict == Confirmed && len(k.complaints) == 0 {
+	if len(k.complaints) == 0 && !strings.HasPrefix(string(k.cause.ID), "meta.") {
 		say(&in.Against, "no user was seen to be refused for it yet")
 	}
 }
@@ -172,7 +186,7 @@ func (sc *scene) coincidences(c *complaint, k *conclusion, say func(string)) {
 // severity is the cause's own, less when few are hit or nobody yet.
 func (sc *scene) severity(in *Incident, k *conclusion) {
 	silent := len(k.complaints) == 0
-	warned := silent && !slices.ContainsFunc(k.results, func(r *ProbeResult) bool { return r.Status == StatusFail })
+	warned := silent && len(k.results) > 0 && !slices.ContainsFunc(k.results, func(r *ProbeResult) bool { return r.Status == StatusFail })
 	if warned && severityRank(in.Severity) > severityRank(LevelWarning) {
 		in.Severity = LevelWarning
 	}
@@ -210,7 +224,7 @@ func (sc *scene) steps(k *conclusion, services []string) []string {
 			}
 		}
 		if len(k.complaints) > 0 {
-			do = append([]string{"first, to tell them apart: " + k.complaints[0].family.next}, do...)
+			do = append([]string{"first, to tell them apart: " + k.complaints[0].family.probe(services)}, do...)
 		}
 	}
 	out := []string{}
@@ -232,6 +246,9 @@ func (in *Incident) summary(k *conclusion) string {
 	}
 	if who == "" {
 		who = in.KeyDomain
+	}
+	if k.cause.ID == "meta.pipeline_gap" {
+		return "nothing is logged by " + who + " any more, which answers all the same; its rates are unknown"
 	}
 	says := "would refuse users"
 	if len(k.complaints) > 0 {

@@ -78,15 +78,16 @@ type effect struct {
 	origin *Origin
 	trace  uint64
 	client uint64
-	// instance is set on a sample of the accepted requests
-	instance string
-	request  Outcome         // what the status of a request log says
-	class    *Classification // nil when no text was worth a look
-	entry    *Entry          // set together with class
-	poison   *Poison
-	self     bool
-	joined   bool // put together from parts that were counted already
-	part     bool // of a split entry, whose text waits for the others
+	// instance and revision are set on a sample of the accepted requests
+	instance, revision string
+	status             string          // of a refused request
+	request            Outcome         // what the status of a request log says
+	class              *Classification // nil when no text was worth a look
+	entry              *Entry          // set together with class
+	poison             *Poison
+	self               bool
+	joined             bool // put together from parts that were counted already
+	part               bool // of a split entry, whose text waits for the others
 }
 
 // apply adds one entry and reports whether it was new and readable.

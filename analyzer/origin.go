@@ -144,12 +144,15 @@ func (d *Decoder) instance(of *Origin) *Origin {
 	return &full
 }
 
-// instanceName returns the Instance that instance would give.
-func (d *Decoder) instanceName() string {
-	if known := d.envelope.known.instance; len(known) > 0 {
-		return cleanName(known)
+// instanceName returns the Instance that instance would give, and the Revision
+// of Cloud Run, Kubernetes and App Engine.
+func (d *Decoder) instanceName() (instance, revision string) {
+	k := &d.envelope.known
+	revision = cleanName(firstOf(k.templateHash, d.origins.label("revision_name"), d.origins.label("version_id")))
+	if len(k.instance) > 0 {
+		return cleanName(k.instance), revision
 	}
-	return cleanName(d.identify().instance)
+	return cleanName(d.identify().instance), revision
 }
 
 // steadyHash hashes all that identify reads, less what tells instances apart.

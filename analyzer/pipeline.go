@@ -175,15 +175,18 @@ func (p *Pipeline) read(d *Decoder, m *Message) effect {
 	}
 	switch {
 	case h.Status == 401 || h.Status == 403:
-		e.request = OutcomeRefused
+		e.request, e.status = OutcomeRefused, "401"
+		if h.Status == 403 {
+			e.status = "403"
+		}
 	case h.Status >= 100 && h.Status < 400:
 		e.request = OutcomeAccepted
 		if sampled(e.key) {
-			e.instance = d.instanceName()
+			e.instance, e.revision = d.instanceName()
 		}
 	}
 	if p.own != nil && h.Trace != 0 && p.own(h.Trace) {
-		e.request, e.client, e.instance = OutcomeNone, 0, ""
+		e.request, e.client, e.instance, e.revision, e.status = OutcomeNone, 0, "", "", ""
 	}
 	if !h.Audit && !h.Split && !(len(h.Text) > 0 && p.classifier.Screen(h.Text)) && !(h.Severity >= SeverityCritical && len(h.Text) == 0 && h.Status == 0) {
 		return e

@@ -37,8 +37,9 @@ type Report struct {
 	Services  []ServiceReport   `json:"services"`
 	Incidents []Incident        `json:"incidents"`
 	Changes   []Change          `json:"changes"`
-	Score     Score             `json:"score"`            // of the environment that is worst off
-	Scores    map[string]Score  `json:"scores,omitempty"` // by environment; "all" for key domains that name none
+	Secrets   []Holding         `json:"secrets,omitempty"` // who holds which version of a secret
+	Score     Score             `json:"score"`             // of the environment that is worst off
+	Scores    map[string]Score  `json:"scores,omitempty"`  // by environment; "all" for key domains that name none
 	Gaps      []Gap             `json:"gaps"`
 	Unmatched []UnmatchedReport `json:"unmatched"`
 }

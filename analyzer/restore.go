@@ -3,7 +3,6 @@ package analyzer
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -36,7 +35,7 @@ func (l *Ledger) Restore(b *Loaded) error {
 		l.traces[t.Hash] = j
 	}
 	for _, x := range b.Exemplars {
-		l.exemplars.insert(exemplarKey{x.Service, x.Reason}, x)
+		l.exemplars.insert(exemplarKeyOf(&x), x)
 	}
 	for _, c := range b.Changes {
 		l.changes.add(c)
@@ -77,9 +76,14 @@ func (l *Ledger) Changes() []Change {
 	return out
 }
 
-// Exemplars returns the earliest entries of a service and reason, redacted.
-func (l *Ledger) Exemplars(s Service, r Reason) []Exemplar {
-	return slices.Clone(l.exemplars.m[exemplarKey{s, r}])
+// Exemplars returns the earliest entries of a service and reason in each of
+// the hours [from, to), redacted.
+func (l *Ledger) Exemplars(s Service, r Reason, from, to int64) []Exemplar {
+	var out []Exemplar
+	for h := from; h < to; h++ {
+		out = append(out, l.exemplars.m[exemplarKey{s, r, h}]...)
+	}
+	return out
 }
 
 // Population returns how often each value of a dimension was met among the

@@ -17,6 +17,8 @@ type scene struct {
 	domain     *KeyDomain // nil when none is declared
 	services   []Service
 	complaints []*complaint
+	byFamily   map[*family][]*complaint
+	verify     []Service // see verifiers
 	changes    []*Change // the earliest first
 	results    []*ProbeResult
 	now        time.Time
@@ -96,43 +98,6 @@ func shortName(resource string) string {
 	return resource[strings.LastIndexByte(resource, '/')+1:]
 }
 
-// A mount is one reference of a revision to a secret: an environment variable
-// or a file.
-type mount struct {
-	name    string // of the variable or the path
-	secret  string
-	version string // a number, latest or an alias
-}
-
-// MountsDetail is the key of Change.Details under which a deploy lists the
-// secret references of the revision, as NAME=SECRET@VERSION, separated by
-// blanks.
-const MountsDetail = "mounts"
-
-func mountsOf(c *Change) []mount {
-	var out []mount
-	for _, f := range strings.Fields(c.Details[MountsDetail]) {
-		name, ref, ok := strings.Cut(f, "=")
-		if !ok {
-			continue
-		}
-		secret, version, _ := strings.Cut(ref, "@")
-		out = append(out, mount{name, shortName(secret), version})
-	}
-	return out
-}
-
-// mounts are the secret references of a service's revision that served at t,
-// and whether any deploy entry told them.
-func (sc *scene) mounts(s Service, t time.Time) (list []mount, seen bool) {
-	for _, c := range sc.changes {
-		if c.Kind == RevisionDeployed && c.At.Before(t) && c.concerns(s) && c.Details[MountsDetail] != "" {
-			list, seen = mountsOf(c), true
-		}
-	}
-	return list, seen
-}
-
 // concerns reports whether a change is one of the service itself.
 func (c *Change) concerns(s Service) bool { return c.Target == s.Name || c.Service == s }
 
@@ -157,13 +122,15 @@ func (sc *scene) shares(c *Change) bool {
 // verifiers are the services that are known to look at tokens: declared ones,
 // else those that refused one for whatever reason.
 func (sc *scene) verifiers() []Service {
-	var out []Service
-	for _, s := range sc.services {
-		if sc.domain != nil && sc.domain.member(s.Name) != nil || sc.ledger.window.verifies(s) {
-			out = append(out, s)
+	if sc.verify == nil {
+		sc.verify = []Service{}
+		for _, s := range sc.services {
+			if sc.domain != nil && sc.domain.member(s.Name) != nil || sc.ledger.window.verifies(s) {
+				sc.verify = append(sc.verify, s)
+			}
 		}
 	}
-	return out
+	return sc.verify
 }
 
 // verifies reports whether a service ever told of a token's content.

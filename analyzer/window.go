@@ -117,6 +117,17 @@ func (w *Window) Services() []Service {
 	return slices.SortedFunc(maps.Keys(w.services), compareService)
 }
 
+// environments lists the environments of the services seen.
+func (l *Ledger) environments() []string {
+	seen := map[string]bool{}
+	for s := range l.window.services {
+		if s.Environment != "" {
+			seen[s.Environment] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(seen))
+}
+
 // Rates are the decisions of one service over a span.
 type Rates struct {
 	Accepted int64
@@ -155,6 +166,20 @@ func (w *Window) Service(s Service, from, to int64) Rates {
 		r.Accepted = max(r.Accepted, sum.success)
 	}
 	return r
+}
+
+// accepts reports whether a service let any request through in [from, to).
+func (w *Window) accepts(s Service, from, to int64) bool {
+	sr := w.services[s]
+	if sr == nil {
+		return false
+	}
+	for m := max(from, sr.first); m < to && m <= sr.last; m++ {
+		if t := sr.minutes[m]; t != nil && (t.accepted > 0 || t.success > 0) {
+			return true
+		}
+	}
+	return false
 }
 
 // unexplained counts n refused requests without a reason and returns 0.

@@ -1,0 +1,99 @@
+package analyzer
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// Does what fails come on top of ordinary traffic, or is it ordinary traffic
+// that fails? Somebody who floods a service with forged tokens leaves the
+// requests that are let through as they were; a service that holds the wrong
+// key does not.
+
+// accepts are the requests let through a minute, in the half hour before the
+// complaint and during it; ok is false when too few were seen to compare.
+func (c *complaint) accepts() (before, during float64, minutes int64, ok bool) {
+	sr := c.scene.ledger.window.services[c.service]
+	from := max(sr.first, c.from-30)
+	was := c.scene.ledger.window.Service(c.service, from, c.from)
+	minutes = c.from - from
+	if minutes < 3 || was.Accepted < 20 {
+		return 0, 0, 0, false
+	}
+	n := c.to - c.from + 1
+	return float64(was.Accepted) / float64(minutes), float64(c.rates.Accepted) / float64(n), n, true
+}
+
+var factAcceptedFell = &fact{"accepted_fell", signalTime, func(c *complaint) (answer, string) {
+	before, during, n, ok := c.accepts()
+	if !ok {
+		return unknown, ""
+	}
+	missing := (before - during) * float64(n)
+	return truth(during < 0.85*before && missing > 3*math.Sqrt(before*float64(n))),
+		fmt.Sprintf("it let %.3g requests a minute through before and %.3g since: ordinary traffic fails", before, during)
+}}
+
+var factAcceptedHolds = &fact{"accepted_holds", signalTime, func(c *complaint) (answer, string) {
+	before, during, _, ok := c.accepts()
+	if !ok {
+		return unknown, ""
+	}
+	return truth(c.tell(factAcceptedFell).answer == no && during >= 0.85*before),
+		fmt.Sprintf("as many requests are let through as before (%.3g a minute, %.3g now)", before, during)
+}}
+
+// factOnTop: the failures are additional requests.
+var factOnTop = &fact{"on_top", signalTime, func(c *complaint) (answer, string) {
+	before, during, n, ok := c.accepts()
+	if !ok {
+		return unknown, ""
+	}
+	extra := float64(c.count) / float64(n)
+	return truth(c.holds(factAcceptedHolds) && extra > 0.25*before && extra > 2*math.Abs(during-before)),
+		fmt.Sprintf("the failures (%.3g a minute) come on top of ordinary traffic, which goes on as before", extra)
+}}
+
+// factFlood: tokens of strangers, on top of ordinary traffic. A complaint of
+// this sort says nothing of the service's own key.
+var factFlood = &fact{"flood", signalPopulation, func(c *complaint) (answer, string) {
+	s, k := c.tell(factStrangers), c.tell(factManyKids)
+	if s.answer != yes && k.answer != yes || c.holds(factAcceptedFell) {
+		return no, ""
+	}
+	if s.answer == yes {
+		return yes, s.words
+	}
+	return yes, k.words
+}}
+
+// factRelayed: another party's refusal is passed on.
+var factRelayed = says("relayed", "the text is about a call that the service itself made to another party", "upstream", "outbound", "third-party", "third party", "partner", "api responded", "api returned", "api error", "remote api",
+	"get https://", "post https://", "put https://", "request to https://", "response from", "from https://", "calling https://", "http client", "httpclient", "axios")
+
+// factForbidden: all that nothing explains are 403s, which is what a service
+// answers when it knows the caller.
+var factForbidden = &fact{"forbidden", signalPopulation, func(c *complaint) (answer, string) {
+	p := c.scene.ledger.Population(c.service, "", DimStatus, c.from/60, c.to/60+1)
+	_, _, sum := top(p)
+	if sum == 0 {
+		return unknown, ""
+	}
+	return truth(p["403"]*10 >= sum*9), "the answers are 403, not 401: the callers are known and lack something else than a good token"
+}}
+
+// factEndedByChange: it ended with another deploy, start or version, so that
+// it did not fade by itself.
+var factEndedByChange = &fact{"ended_by_change", signalChange, func(c *complaint) (answer, string) {
+	if c.to-c.from < 2 {
+		return no, ""
+	}
+	end := c.end()
+	x := c.on(c.scene.last(end.Add(-3*time.Minute), end.Add(time.Minute), func(x *Change) bool { return x.concerns(c.service) && x.At.After(c.onset().Add(2*time.Minute)) },
+		RevisionDeployed, InstanceStarted, ConfigEdited))
+	if x == nil {
+		return no, ""
+	}
+	return yes, fmt.Sprintf("it ended with %s", x.told())
+}}
