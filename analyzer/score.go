@@ -24,6 +24,9 @@ var scoreParts = []scorePart{
 	{"alignment", 10, "whether the settings are those of the environment"},
 }
 
+// noCheck stands in Lost.Check for the check that nobody made.
+const noCheck = "none"
+
 // anyEnvironment stands for the key domains that name no environment.
 const anyEnvironment = "all"
 
@@ -32,7 +35,7 @@ const anyEnvironment = "all"
 var kindParts = map[string][]string{
 	"secret_manager": {"availability"},
 	"secret":         {"availability", "format"},
-	"mint":           {"availability"},
+	"mint":           {"availability", "format", "alignment"},
 	"jwks":           {"availability", "format"},
 	"oidc":           {"availability", "alignment"},
 	"fingerprint":    {"consistency"},
@@ -109,7 +112,7 @@ func OverallScore(scores map[string]Score) Score {
 	}
 	s := Score{Lost: []Lost{}}
 	for _, part := range scoreParts {
-		s.Lost = append(s.Lost, Lost{part.name, part.points, "none", "unknown: no key domain is configured and no probe has looked; logs alone cannot show " + part.why})
+		s.Lost = append(s.Lost, Lost{part.name, part.points, noCheck, "unknown: no key domain is configured and no probe has looked; logs alone cannot show " + part.why})
 	}
 	return s
 }
@@ -164,7 +167,7 @@ func (p scorePart) score(units []unit) (points int, lost []Lost) {
 		}
 	}
 	if len(blind.names) > 0 {
-		losses = append(losses, loss{blind.share, "none", blind.why(p)})
+		losses = append(losses, loss{blind.share, noCheck, blind.why(p)})
 	}
 	losses = merged(losses)
 	points = max(0, int(math.Floor(float64(p.points)*left+1e-9)))

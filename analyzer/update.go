@@ -13,6 +13,8 @@ type Update struct {
 	Changed []Incident // opened, updated or resolved since the last Update
 	Alerts  []Alert    // those that fire, and those that were resolved of late
 	Probes  []ProbeResult
+	JWT     *JWTHealth // what the probes say together; nil: none has looked yet
+	Unready string     // why traffic should not be sent here yet; empty: it may
 	// Records are the lives of incidents, the open ones first; Ended are those
 	// resolved since the last Update, and Interventions counts what people did
 	// about any since then.

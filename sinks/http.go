@@ -29,6 +29,7 @@ func NewHTTP(registry *prometheus.Registry) *HTTP {
 	h.mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "healthy\n") })
 	h.mux.HandleFunc("GET /-/ready", h.ready)
 	h.mux.HandleFunc("GET /health", h.health)
+	h.mux.HandleFunc("GET /health/jwt", h.healthJWT)
 	h.mux.HandleFunc("GET /api/v1/report", h.json(func(r *analyzer.Report) any { return r }))
 	h.mux.HandleFunc("GET /api/v1/incidents", h.json(func(r *analyzer.Report) any { return r.Incidents }))
 	h.mux.HandleFunc("GET /api/v1/changes", h.json(func(r *analyzer.Report) any { return r.Changes }))
@@ -51,8 +52,13 @@ func (h *HTTP) Deliver(_ context.Context, u *analyzer.Update) error {
 }
 
 func (h *HTTP) ready(w http.ResponseWriter, _ *http.Request) {
-	if h.last.Load() == nil {
+	u := h.last.Load()
+	if u == nil {
 		text(w, http.StatusServiceUnavailable, "not ready: no report yet\n")
+		return
+	}
+	if u.Unready != "" {
+		text(w, http.StatusServiceUnavailable, "not ready: "+u.Unready+"\n")
 		return
 	}
 	text(w, http.StatusOK, "ready\n")

@@ -34,6 +34,7 @@ func update(services int) *analyzer.Update {
 			{Kind: analyzer.SecretVersionAdded, Target: "jwt-main", Version: "2", At: time.Unix(1_600_000_000, 0)},
 		},
 		Score:     analyzer.Score{Total: 40, Availability: 40},
+		Scores:    map[string]analyzer.Score{"staging": {Total: 40, Availability: 40}, "production": {Total: 92, Availability: 40, Consistency: 22, Format: 20, Alignment: 10}},
 		Unmatched: []analyzer.UnmatchedReport{{Service: "orders", Template: "x", Count: 3}},
 	}
 	for i := range services {
@@ -129,6 +130,7 @@ func TestContract(t *testing.T) {
 		`why401_auth_refusals_total{environment="staging",reason="expired_token",service="svc-0"} 0`,
 		`why401_incidents_open{cause="key.stale_cache",severity="error",verdict="probable"} 1`,
 		`why401_config_health_score{environment="staging"} 40`,
+		`why401_config_health_score{environment="production"} 92`,
 		`why401_config_health_score_part{environment="staging",part="availability"} 40`,
 		`why401_probe_status{probe="mint",service="svc-0",status="ok"} 1`,
 		`why401_probe_duration_seconds_count{probe="mint"} 1`,

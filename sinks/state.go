@@ -40,8 +40,14 @@ func (s *stateMetrics) of(u *analyzer.Update, l *labels) []prometheus.Metric {
 	for k, n := range openIncidents(u.Report.Incidents, l) {
 		gauge(s.incidents, float64(n), k.cause, k.severity, k.verdict)
 	}
+	for _, env := range slices.Sorted(maps.Keys(u.Report.Scores)) {
+		l.environment(env) // of key domains whose services were not met in the logs
+	}
 	for _, env := range slices.Sorted(maps.Keys(l.environments)) {
-		score := u.Report.Score
+		score, ok := u.Report.Scores[env]
+		if !ok {
+			score = u.Report.Scores["all"] // key domains of no environment in particular; else nothing is known
+		}
 		gauge(s.score, float64(score.Total), env)
 		gauge(s.scorePart, float64(score.Availability), env, "availability")
 		gauge(s.scorePart, float64(score.Consistency), env, "consistency")

@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/why401/why401/analyzer"
+	"github.com/why401/why401/analyzer/probe"
 	"github.com/why401/why401/analyzer/source"
 	"github.com/why401/why401/analyzer/store"
 	"github.com/why401/why401/rules"
@@ -31,6 +32,9 @@ type daemon struct {
 	pull     *source.PubSub
 	held     store.Store
 	pipeline *analyzer.Pipeline
+	traces   *probe.Traces
+	prober   *prober
+	seen     memory // of the probes
 	registry *prometheus.Registry
 	metrics  *sinks.Prometheus
 	intake   *sinks.Intake
@@ -54,7 +58,7 @@ type ending struct {
 func (env *environment) build(ctx context.Context, cfg Config) (*daemon, error) {
 	d := &daemon{env: env, cfg: cfg, log: env.logger(cfg.Log.Level), registry: prometheus.NewRegistry(), told: map[string]analyzer.Verdict{}}
 	for _, part := range []func(context.Context) error{
-		d.openRules, d.openSource, d.openStore, d.openMetrics, d.openPipeline, d.openJournal, d.openSinks, d.openWeb,
+		d.openRules, d.openSource, d.openStore, d.openMetrics, d.openPipeline, d.openProbes, d.openJournal, d.openSinks, d.openWeb,
 	} {
 		if err := part(ctx); err != nil {
 			return nil, errors.Join(err, d.stop())
@@ -84,7 +88,8 @@ func (d *daemon) openStore(ctx context.Context) (err error) {
 }
 
 func (d *daemon) openPipeline(ctx context.Context) (err error) {
-	d.pipeline, err = analyzer.NewPipeline(ctx, d.set, d.intake.Store(d.held), d.cfg.Environments, analyzer.LedgerConfig{JoinSpan: joinSpan})
+	d.traces = probe.NewTraces()
+	d.pipeline, err = analyzer.NewPipeline(ctx, d.traces.Listen(d.set), d.intake.Store(d.held), d.cfg.Environments, analyzer.LedgerConfig{JoinSpan: joinSpan})
 	if err != nil {
 		return exitWith(exitBackend, err)
 	}
@@ -150,6 +155,7 @@ func (d *daemon) openWeb(context.Context) error {
 // then is committed.
 func (d *daemon) run(ctx context.Context) error {
 	d.runs(ctx, "retention", d.sweep)
+	d.runs(ctx, "probes", d.probe)
 	d.runs(ctx, "diagnosis", d.ticks)
 	d.log.Info().Str("subscription", d.cfg.Source.PubSub.Subscription).Str("listen", d.cfg.Web.Listen).Int("rules", len(d.set.Rules())).Int("sinks", len(d.cfg.Sinks)).Msg("serving")
 	err := d.pull.Run(ctx, d.intake.Handler(d.pipeline.Handle))

@@ -36,8 +36,15 @@ func (d *daemon) tick(ctx context.Context) {
 // update puts together what is known now and what changed since the last
 // tick. What cannot be written down is told, and tried again with the next.
 func (d *daemon) update(ctx context.Context) *analyzer.Update {
-	u := &analyzer.Update{Report: d.pipeline.Report(d.cfg.diagnosis())}
+	diagnosis := d.cfg.diagnosis()
+	var ready bool
+	diagnosis.Probes, ready = d.seen.latest()
+	u := &analyzer.Update{Report: d.pipeline.Report(diagnosis), Probes: diagnosis.Probes}
 	u.At = u.Report.Span.To
+	jwt := analyzer.JWTHealthOf(d.cfg.KeyDomains, diagnosis.Probes)
+	if u.JWT = &jwt; !ready {
+		u.Unready = "the first round of probes is under way"
+	}
 	if err := d.journal.Follow(ctx, u.Report); err != nil {
 		d.log.Error().Err(err).Msg("lives of incidents were not written")
 	}
