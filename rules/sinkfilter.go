@@ -31,7 +31,7 @@ type SinkFilter struct {
 
 // changeLogs are what tells of changes: audit entries of the services that
 // hold secrets and run revisions, and the platform's own account of instances.
-const changeLogs = `logName:"cloudaudit.googleapis.com" AND protoPayload.serviceName=("secretmanager.googleapis.com" OR "run.googleapis.com" OR "container.googleapis.com" OR "k8s.io" OR "iam.googleapis.com" OR "cloudfunctions.googleapis.com" OR "appengine.googleapis.com") AND NOT protoPayload.methodName=~"(?i)\.(list|get|watch)[A-Za-z]*$|\.coordination\.|\.events\."`
+const changeLogs = `logName:"cloudaudit.googleapis.com" AND protoPayload.serviceName=("secretmanager.googleapis.com" OR "run.googleapis.com" OR "container.googleapis.com" OR "k8s.io" OR "iam.googleapis.com" OR "cloudfunctions.googleapis.com" OR "appengine.googleapis.com") AND NOT protoPayload.methodName=~"(?i)[.](list|get|watch)[a-z]*$|[.]coordination[.]|[.]events[.]"`
 
 // Everything that reads like a decision about a token carries one word of each
 // list; the rules' own texts that do not are added one by one.
@@ -46,8 +46,9 @@ var (
 var asides = []string{"econnrefused", "enotfound", "socket hang up", "values to unpack"}
 
 // frameLine is an entry of one line that a traceback was cut into, or that
-// quotes source code: it says where, never why.
-const frameLine = `^\s*(?:at |from |File \"|raise |return )[^\n]*\n?$|^[ \t]{2,}[^-\s][^\n]*\n?$|^\S+\.(?:rb|go|js|ts|py|java):\d+[^\n]*\n?$`
+// quotes source code: it says where, never why. It has no
+// backslash: on how many a quoted text needs, tools differ.
+const frameLine = `^[[:space:]]*(?:at |from |File "|raise |return ).*[[:cntrl:]]?$|^[[:blank:]]{2,}[^-[:space:]].*[[:cntrl:]]?$|^[^[:space:]]+[.](?:rb|go|js|ts|py|java):[0-9]+.*[[:cntrl:]]?$`
 
 // SinkFilter compiles a filter that lets every example of a failure or a change
 // through, and as little else as it can: the rules must have been loaded with
@@ -126,7 +127,7 @@ func (c *filterCompiler) text(literals []string) string {
 		changeLogs,
 		`logName:("run.googleapis.com%2Fvarlog%2Fsystem" OR "run.googleapis.com%2Fsystem")`,
 		`(jsonPayload.status=(401 OR 403) OR jsonPayload.statusCode=(401 OR 403 OR 500) OR jsonPayload.res.statusCode=(400 OR 401 OR 403 OR 500) OR jsonPayload.response_code=(401 OR 403))`,
-		`textPayload=~"\b40[13]\b"`,
+		`textPayload=~"(^|[^0-9A-Za-z.])40[13]($|[^0-9A-Za-z.])"`,
 	}
 	texts := fields(subjects, defects) + " OR " + fields(asides)
 	words, runs := split(literals)

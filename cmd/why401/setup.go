@@ -14,6 +14,7 @@ func newSetupCmd(env *environment) *cobra.Command {
 	cmd.AddCommand(
 		newSetupAlertsCmd(env),
 		newSetupDashboardCmd(env),
+		newSetupGCPCmd(env),
 	)
 	return cmd
 }
