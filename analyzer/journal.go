@@ -56,6 +56,7 @@ const (
 	Acknowledgement InterventionKind = "acknowledgement"
 	ManualChange    InterventionKind = "change"
 	RotateCommand   InterventionKind = "rotate"
+	Annotation      InterventionKind = "annotation"
 )
 
 // Intervention is something that a person did about an incident.

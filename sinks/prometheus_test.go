@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -54,23 +55,21 @@ func update(services int) *analyzer.Update {
 }
 
 // serving returns a page whose series were scraped once, at zero.
-func serving(t *testing.T, services int) (*HTTP, *prometheus.Registry) {
+func serving(t *testing.T, services int) (http.Handler, *prometheus.Registry) {
 	t.Helper()
 	p, registry := NewPrometheus(), prometheus.NewRegistry()
 	registry.MustRegister(p)
 	NewMeter(registry)
 	NewIntake(registry).Rules("0123456789ab")
-	h := NewHTTP(registry)
-	for _, s := range []analyzer.Sink{p, h} {
-		if err := s.Deliver(context.Background(), update(services)); err != nil {
-			t.Fatal(err)
-		}
+	h := MetricsHandler(registry)
+	if err := p.Deliver(context.Background(), update(services)); err != nil {
+		t.Fatal(err)
 	}
 	get(h, "/metrics")
 	return h, registry
 }
 
-func get(h *HTTP, path string, header ...string) (int, string) {
+func get(h http.Handler, path string, header ...string) (int, string) {
 	w, r := httptest.NewRecorder(), httptest.NewRequest("GET", path, nil)
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
@@ -150,7 +149,7 @@ func TestContract(t *testing.T) {
 func TestSeriesBeginAtZero(t *testing.T) {
 	p, registry := NewPrometheus(), prometheus.NewRegistry()
 	registry.MustRegister(p)
-	h := NewHTTP(registry)
+	h := MetricsHandler(registry)
 	_ = p.Deliver(t.Context(), update(1)) // no notes, no error
 	for _, want := range []string{"0", "1"} {
 		_, body := get(h, "/metrics")
@@ -205,7 +204,7 @@ func TestSeriesAreBounded(t *testing.T) {
 		m.last.WithLabelValues(q.name).Set(1)
 		m.took.WithLabelValues(q.name).Observe(1)
 	}
-	h := NewHTTP(registry)
+	h := MetricsHandler(registry)
 	for range 3 {
 		if err := p.Deliver(t.Context(), crowd(2000)); err != nil {
 			t.Fatal(err)
@@ -342,7 +341,7 @@ func TestPlacesBecomeFree(t *testing.T) {
 	p := NewPrometheus()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(p)
-	h = NewHTTP(registry)
+	h = MetricsHandler(registry)
 	deliver := func(u *analyzer.Update) string {
 		if err := p.Deliver(t.Context(), u); err != nil {
 			t.Fatal(err)
@@ -382,7 +381,7 @@ func TestIntakeMeasures(t *testing.T) {
 	}
 	in.Rules("a")
 	in.Rules("b")
-	_, body := get(NewHTTP(registry), "/metrics")
+	_, body := get(MetricsHandler(registry), "/metrics")
 	mustHave(t, body, "why401_store_errors_total 1", "why401_store_commit_duration_seconds_count 1", `why401_commit_delay_seconds_bucket{le="15"} 0`, `why401_commit_delay_seconds_bucket{le="300"} 1`, `why401_rules_info{hash="b"} 1`)
 	if strings.Contains(body, `hash="a"`) {
 		t.Error("the former rule set is still shown")
@@ -396,24 +395,6 @@ type brokenStore struct {
 
 func (s *brokenStore) Commit(context.Context, *analyzer.Batch) error { return s.err }
 
-func TestEndpoints(t *testing.T) {
-	h, _ := serving(t, 1)
-	for path, want := range map[string]string{
-		"/-/healthy": "healthy", "/-/ready": "ready", "/health": `"status":"pass"`, "/api/v1/report": `"services":[{"name":"svc-0"`,
-		"/api/v1/incidents": `"cause":"key.stale_cache"`, "/api/v1/incidents/abc": `"id":"abc"`, "/": "svc-0",
-	} {
-		if code, body := get(h, path); code != 200 || !strings.Contains(body, want) {
-			t.Errorf("%s: %d %.200s; want 200 and %s", path, code, body, want)
-		}
-	}
-	if code, _ := get(h, "/api/v1/incidents/nope"); code != 404 {
-		t.Errorf("unknown incident: %d; want 404", code)
-	}
-	if code, _ := get(NewHTTP(prometheus.NewRegistry()), "/-/ready"); code != 503 {
-		t.Errorf("ready before the first report: %d; want 503", code)
-	}
-}
-
 // A million names in a row, none of which comes twice.
 func TestAMillionNames(t *testing.T) {
 	rounds, each := 100, 10_000
@@ -422,7 +403,7 @@ func TestAMillionNames(t *testing.T) {
 	}
 	p, registry := NewPrometheus(), prometheus.NewRegistry()
 	registry.MustRegister(p)
-	h, notes := NewHTTP(registry), &memory{}
+	h, notes := MetricsHandler(registry), &memory{}
 	if err := p.Resume(t.Context(), notes); err != nil {
 		t.Fatal(err)
 	}

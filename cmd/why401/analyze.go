@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -26,14 +24,14 @@ func newAnalyzeCmd(env *environment) *cobra.Command {
 			"a folder is read as a Cloud Storage export. The same entries give the same report, whatever their order.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !slices.Contains(analyzer.Formats, format) {
-				return exitHint(exitUsage, fmt.Errorf("unknown format %q", format), "--format "+strings.Join(analyzer.Formats, "|"))
+			if err := knownFormat(format); err != nil {
+				return err
 			}
 			report, err := env.analyze(cmd.Context(), args, file, probes)
 			if report == nil {
 				return err
 			}
-			if werr := report.Write(env.stdout, format); werr != nil {
+			if werr := report.write(env.stdout, format); werr != nil {
 				return errors.Join(err, werr)
 			}
 			if err == nil && failOn && len(report.Incidents) > 0 {
@@ -44,14 +42,14 @@ func newAnalyzeCmd(env *environment) *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&file, "config", "c", "", "configuration file: environments, key domains and when failures count")
 	cmd.Flags().StringVar(&probes, "probes", "", "results of probes of the same time, a JSON array of them (README, How it decides)")
-	cmd.Flags().StringVar(&format, "format", format, "text, json or md")
+	cmd.Flags().StringVar(&format, "format", format, "text, json, md or html (one file, with pictures)")
 	cmd.Flags().BoolVar(&failOn, "fail-on", false, "exit 1 when there is an incident")
 	return cmd
 }
 
 // analyze runs the pipeline over files. With an error that leaves something
 // readable it returns the report of that too.
-func (env *environment) analyze(ctx context.Context, paths []string, file, probes string) (*analyzer.Report, error) {
+func (env *environment) analyze(ctx context.Context, paths []string, file, probes string) (*finding, error) {
 	cfg, _, err := env.load(file, nil)
 	if err != nil {
 		return nil, err
@@ -85,7 +83,7 @@ func (env *environment) analyze(ctx context.Context, paths []string, file, probe
 	if err := p.Flush(ctx); err != nil {
 		return nil, exitWith(exitBackend, err)
 	}
-	report := p.Report(diagnosis)
+	report := findingOf(p, diagnosis)
 	if report.Totals.Entries == 0 && err == nil {
 		fmt.Fprintln(env.stderr, "why401: no entries found")
 	}

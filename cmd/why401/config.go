@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"net/url"
 	"time"
 
@@ -69,23 +68,6 @@ func (c AlertsConfig) Validate() []conf.FieldError {
 		problems = append(problems, conf.FieldError{Path: "url", Msg: "wanted an http or https URL, found " + conf.Quote(c.URL), Hint: "write https://why401.example"})
 	}
 	return problems
-}
-
-// WebConfig is the web endpoint.
-type WebConfig struct {
-	Listen string `yaml:"listen"` // host:port; only loopback while there is no authentication
-}
-
-// Validate refuses to show reports to a whole network without authentication.
-func (c WebConfig) Validate() []conf.FieldError {
-	host, _, err := net.SplitHostPort(c.Listen)
-	if err != nil {
-		return []conf.FieldError{{Path: "listen", Msg: fmt.Sprintf("wanted host:port, found %q", c.Listen), Hint: "write 127.0.0.1:9401"}}
-	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return []conf.FieldError{{Path: "listen", Msg: fmt.Sprintf("wanted a loopback address, found %q: the reports would be open to everybody who reaches it", host), Hint: "listen on 127.0.0.1 and put a proxy with authentication before it"}}
-	}
-	return nil
 }
 
 // LogConfig is why401's own log.

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"slices"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -19,6 +16,7 @@ import (
 	"github.com/why401/why401/analyzer/store"
 	"github.com/why401/why401/rules"
 	"github.com/why401/why401/sinks"
+	"github.com/why401/why401/sinks/web"
 )
 
 // daemon is what `why401 serve` runs, part by part. Each part that must end
@@ -39,7 +37,7 @@ type daemon struct {
 	metrics  *sinks.Prometheus
 	intake   *sinks.Intake
 	notifier *sinks.Notifier
-	web      *sinks.HTTP
+	web      *web.Web
 	journal  *analyzer.Journal
 	alerts   *analyzer.Alerts
 
@@ -126,28 +124,6 @@ func (d *daemon) openSinks(ctx context.Context) (err error) {
 	}
 	meter.Use(d.notifier, nil)
 	d.runs(ctx, "sinks", func(ctx context.Context) { d.notifier.Run(ctx, drain/2) })
-	return nil
-}
-
-// openWeb listens, so that an address in use ends the start.
-func (d *daemon) openWeb(context.Context) error {
-	d.web = sinks.NewHTTP(d.registry)
-	l, err := net.Listen("tcp", d.cfg.Web.Listen)
-	if err != nil {
-		return exitWith(exitBackend, fmt.Errorf("listen: %w", err))
-	}
-	server := &http.Server{Handler: d.web, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second}
-	go func() {
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			d.log.Error().Err(err).Msg("web endpoint failed")
-		}
-	}()
-	d.onStop("web endpoint", func(ctx context.Context) error {
-		if server.Shutdown(ctx) != nil {
-			return server.Close() // somebody still reads; the time is over
-		}
-		return nil
-	})
 	return nil
 }
 

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,8 +24,8 @@ func newDemoCmd(env *environment) *cobra.Command {
 		Short: "see it work: real services, a real fault, an embedded Pub/Sub, and the report",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !slices.Contains(analyzer.Formats, format) {
-				return exitHint(exitUsage, fmt.Errorf("unknown format %q", format), "--format "+strings.Join(analyzer.Formats, "|"))
+			if err := knownFormat(format); err != nil {
+				return err
 			}
 			sc, err := lab.Find(name)
 			var problems conf.Problems
@@ -44,11 +42,11 @@ func newDemoCmd(env *environment) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return report.Write(env.stdout, format)
+			return report.write(env.stdout, format)
 		},
 	}
 	cmd.Flags().StringVar(&name, "scenario", "", "what to play: a name that demo list shows, or a file of your own that ends in .yaml (default rotation-missed)")
-	cmd.Flags().StringVar(&format, "format", format, "text, json or md")
+	cmd.Flags().StringVar(&format, "format", format, "text, json, md or html (one file, with pictures)")
 	cmd.Flags().DurationVar(&limit, "duration", 0, "virtual time to play (default: the scenario's)")
 	cmd.Flags().Uint64Var(&seed, "seed", seed, "chance of the scenario")
 	cmd.AddCommand(&cobra.Command{
@@ -70,7 +68,7 @@ func newDemoCmd(env *environment) *cobra.Command {
 // demo plays a scenario: the platform's entries are published to the embedded
 // Pub/Sub and come back through the same subscription, pipeline and report as
 // in a deployment.
-func (env *environment) demo(ctx context.Context, sc lab.Scenario, seed uint64) (*analyzer.Report, error) {
+func (env *environment) demo(ctx context.Context, sc lab.Scenario, seed uint64) (*finding, error) {
 	say := func(f string, args ...any) { fmt.Fprintf(env.stderr, f+"\n", args...) }
 	set, err := env.running()
 	if err != nil {
@@ -121,7 +119,7 @@ func (env *environment) demo(ctx context.Context, sc lab.Scenario, seed uint64) 
 	if err := p.Flush(ctx); err != nil {
 		return nil, exitWith(exitBackend, err)
 	}
-	return p.Report(analyzer.DiagnosisConfig{KeyDomains: sc.Domains()}), nil
+	return findingOf(p, analyzer.DiagnosisConfig{KeyDomains: sc.Domains()}), nil
 }
 
 // drained waits until the pipeline has seen n distinct entries.

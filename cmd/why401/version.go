@@ -14,10 +14,7 @@ func newVersionCmd(env *environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "version", Short: "print version, Go version and platform", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			v := map[string]string{"version": "unknown", "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH}
-			if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-				v["version"] = info.Main.Version
-			}
+			v := map[string]string{"version": versionOf(), "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH}
 			if format == "json" {
 				return json.NewEncoder(env.stdout).Encode(v)
 			}
@@ -27,4 +24,12 @@ func newVersionCmd(env *environment) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&format, "format", format, "text or json")
 	return cmd
+}
+
+// versionOf is the release that the build names, or "unknown".
+func versionOf() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
 }

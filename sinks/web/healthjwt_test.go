@@ -1,4 +1,4 @@
-package sinks
+package web
 
 import (
 	"net/http"
@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/why401/why401/analyzer"
 )
@@ -25,7 +23,7 @@ func TestHealthJWT(t *testing.T) {
 		{"unhealthy", &analyzer.Update{Report: &analyzer.Report{}, JWT: &analyzer.JWTHealth{Status: analyzer.Unhealthy, Details: analyzer.JWTHealthDetails{JWTSecretAvailable: true, LastValidated: &at}}}, 503,
 			`{"status":"unhealthy","details":{"jwt_secret_available":true,"secret_length_valid":false,"cross_service_consistency":false,"last_validated":"2026-11-23T08:00:00Z"}}`},
 	} {
-		h := NewHTTP(prometheus.NewRegistry())
+		h := New(Config{})
 		if tt.update != nil {
 			if err := h.Deliver(t.Context(), tt.update); err != nil {
 				t.Fatal(err)
@@ -41,7 +39,7 @@ func TestHealthJWT(t *testing.T) {
 
 // While the first round of probes is under way nobody sends traffic here.
 func TestReadyWaitsForProbes(t *testing.T) {
-	h := NewHTTP(prometheus.NewRegistry())
+	h := New(Config{})
 	ready := func(u *analyzer.Update) (int, string) {
 		if u != nil {
 			if err := h.Deliver(t.Context(), u); err != nil {
