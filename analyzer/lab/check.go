@@ -94,6 +94,9 @@ func (sc *Scenario) faults() []conf.FieldError {
 		c.step(&sc.Timeline[i], fmt.Sprintf("timeline[%d]", i))
 	}
 	c.delivery(&sc.Logs)
+	for i, name := range sc.Probes.Live {
+		c.wantService(name, fmt.Sprintf("probes.live[%d]", i))
+	}
 	c.expects(sc.Expect, "expect")
 	for i, v := range sc.Variants {
 		for j, w := range v.Without {

@@ -60,6 +60,7 @@ type ProbePlan struct {
 	Off   []string      `yaml:"off"`   // kinds that are off; "all" for every one
 	From  time.Duration `yaml:"from"`  // the first round
 	Every time.Duration `yaml:"every"` // between two rounds; default 1 minute
+	Live  []string      `yaml:"live"`  // services that may be sent canaries that are valid for a minute
 }
 
 // Variant is a scenario with less to see, and what follows.

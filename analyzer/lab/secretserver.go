@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
@@ -31,6 +32,7 @@ type SecretServer struct {
 	server    *grpc.Server
 	listener  net.Listener
 	served    chan struct{}
+	dial      func(context.Context) (net.Conn, error) // nil: over loopback
 
 	mu     sync.Mutex
 	faults []StoreFault
@@ -57,6 +59,19 @@ func ServeSecrets(store *SecretStore, principal string) (*SecretServer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("serve secrets: %w", err)
 	}
+	return serveSecrets(store, principal, l), nil
+}
+
+// ServeSecretsInside is the same without a network: only clients with its
+// Options reach it, and virtual time passes while they wait.
+func ServeSecretsInside(store *SecretStore, principal string) *SecretServer {
+	l := bufconn.Listen(64 << 10)
+	s := serveSecrets(store, principal, l)
+	s.dial = l.DialContext
+	return s
+}
+
+func serveSecrets(store *SecretStore, principal string, l net.Listener) *SecretServer {
 	s := &SecretServer{store: store, principal: principal, listener: l, served: make(chan struct{}), calls: map[string]int{}}
 	s.server = grpc.NewServer(grpc.UnaryInterceptor(s.intercept))
 	secretmanagerpb.RegisterSecretManagerServiceServer(s.server, s)
@@ -64,7 +79,7 @@ func ServeSecrets(store *SecretStore, principal string) (*SecretServer, error) {
 		defer close(s.served)
 		_ = s.server.Serve(l) // ends with Close
 	}()
-	return s, nil
+	return s
 }
 
 // Addr is the host:port that the server listens on, in the clear.
@@ -72,8 +87,13 @@ func (s *SecretServer) Addr() string { return s.listener.Addr().String() }
 
 // Options are what a client of Google's library needs to talk to the server.
 func (s *SecretServer) Options() []option.ClientOption {
-	return []option.ClientOption{option.WithEndpoint(s.Addr()), option.WithoutAuthentication(),
+	options := []option.ClientOption{option.WithEndpoint(s.Addr()), option.WithoutAuthentication(), option.WithTelemetryDisabled(),
 		option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials()))}
+	if s.dial != nil {
+		options = append(options, option.WithEndpoint("passthrough:///secrets"),
+			option.WithGRPCDialOption(grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return s.dial(ctx) })))
+	}
+	return options
 }
 
 // SetFaults replaces the faults; none heals the store.

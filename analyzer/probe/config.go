@@ -1,7 +1,9 @@
 package probe
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"time"
@@ -29,6 +31,9 @@ type Config struct {
 	Canary     Canary `yaml:"canary"`
 	// SecretManager says how the versions of the key domains' secrets are read.
 	SecretManager SecretManager `yaml:"secret_manager"`
+	// Dial connects instead of the network, for services that live in this
+	// process. Addresses are checked all the same.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // DefaultConfig returns the settings of a daemon that nobody configured.

@@ -88,11 +88,20 @@ func NewGuard(c Config) (*Guard, error) {
 		config.RootCAs = roots
 	}
 	g.dialer = &net.Dialer{Timeout: c.Timeout, Control: func(_, address string, _ syscall.RawConn) error { return g.reachable(address) }}
+	dial := g.dialer.DialContext
+	if c.Dial != nil {
+		dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			if err := g.reachable(address); err != nil {
+				return nil, err
+			}
+			return c.Dial(ctx, network, address)
+		}
+	}
 	g.client = &http.Client{
 		Timeout:       c.Timeout,
 		CheckRedirect: g.redirect,
 		Transport: &http.Transport{
-			DialContext: g.dialer.DialContext, TLSClientConfig: config, DisableKeepAlives: true, DisableCompression: true,
+			DialContext: dial, TLSClientConfig: config, DisableKeepAlives: true, DisableCompression: true,
 			ForceAttemptHTTP2: true, TLSHandshakeTimeout: c.Timeout, ResponseHeaderTimeout: c.Timeout, MaxResponseHeaderBytes: maxHeader,
 		},
 	}

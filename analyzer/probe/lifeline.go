@@ -53,7 +53,7 @@ type reading struct {
 // os.LookupEnv, or a stand-in.
 func NewSecrets(c Config, domains []analyzer.KeyDomain, lookup func(string) (string, bool)) *Secrets {
 	return &Secrets{config: c.SecretManager, fresh: c.Interval * 3 / 4, domains: domains, lookup: lookup,
-		google: &googleStore{endpoint: c.SecretManager.Endpoint, timeout: c.Timeout}, looks: map[analyzer.SecretRef]*reading{}}
+		google: &googleStore{endpoint: c.SecretManager.Endpoint, timeout: c.Timeout, options: c.SecretManager.Options}, looks: map[analyzer.SecretRef]*reading{}}
 }
 
 // Close ends the connections to Secret Manager and forgets what was read.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/api/option"
+
 	"github.com/why401/why401/analyzer"
 	"github.com/why401/why401/analyzer/conf"
 )
@@ -24,6 +26,8 @@ type SecretManager struct {
 	Endpoint     string `yaml:"endpoint"`
 	MetadataOnly bool   `yaml:"metadata_only"` // never read a value: nothing can be compared then
 	Versions     int    `yaml:"versions"`      // newest enabled versions that are read; 5
+	// Options are for the client of a store that lives in this process.
+	Options []option.ClientOption
 }
 
 // Validate returns every problem of the section.

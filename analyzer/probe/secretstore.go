@@ -59,6 +59,7 @@ const (
 type googleStore struct {
 	endpoint string        // host:port; empty: Google's own
 	timeout  time.Duration // of one call
+	options  []option.ClientOption
 
 	mu      sync.Mutex
 	clients map[string]*secretmanager.Client // by location, "" for global secrets
@@ -93,6 +94,7 @@ func (g *googleStore) client(ctx context.Context, location string) (*secretmanag
 	case location != "":
 		options = append(options, option.WithEndpoint("secretmanager."+location+".rep.googleapis.com:443"))
 	}
+	options = append(options, g.options...)
 	// The connection outlives the check that happens to need it first.
 	c, err := secretmanager.NewClient(context.WithoutCancel(ctx), options...)
 	if err != nil {

@@ -30,24 +30,48 @@ func playScenario(t *testing.T, set *rules.Set, sc lab.Scenario, seed uint64) (r
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := analyzer.NewPipeline(t.Context(), set, held, nil, analyzer.LedgerConfig{JoinSpan: 10 * time.Minute, Volatile: true})
+		prober := newProber(sc, begin)
+		defer prober.close(t)
+		var classifier analyzer.Classifier = set
+		if prober != nil {
+			classifier = prober.traces.Listen(set)
+		}
+		p, err := analyzer.NewPipeline(t.Context(), classifier, held, nil, analyzer.LedgerConfig{JoinSpan: 10 * time.Minute, Volatile: true})
 		if err != nil {
 			t.Fatal(err)
+		}
+		if prober != nil {
+			p.LeaveOut(prober.traces.Own)
+			prober.changed = func(c analyzer.Change) {
+				if err := p.Tell(t.Context(), "probe", c); err != nil {
+					t.Error(err)
+				}
+			}
 		}
 		judge := lab.NewJudge(sc)
 		cfg := analyzer.DiagnosisConfig{KeyDomains: sc.Domains()}
 		var group []analyzer.Message
+		flush := func(ctx context.Context) error {
+			err := p.Handle(ctx, group)
+			group = group[:0]
+			return err
+		}
 		truth, err := lab.Run(t.Context(), sc, lab.Options{
 			Seed: seed, Start: begin, Speed: 1, Every: tickOfScenarios,
-			Emit: func(_ context.Context, entry []byte) error {
+			Emit: func(ctx context.Context, entry []byte) error {
 				group = append(group, analyzer.Message{Data: entry})
+				if prober != nil && prober.busy {
+					return flush(ctx)
+				}
 				return nil
 			},
-			Watch: func(ctx context.Context, v *lab.View) error {
-				if err := p.Handle(ctx, group); err != nil {
+			Watch: func(ctx context.Context, v *lab.View) (err error) {
+				if err := flush(ctx); err != nil {
 					return err
 				}
-				group = group[:0]
+				if cfg.Probes, err = prober.look(ctx, v, classifier); err != nil {
+					return err
+				}
 				judge.Observe(v.Now(), p.Report(cfg).Incidents)
 				return nil
 			},

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/why401/why401/analyzer"
+	"github.com/why401/why401/analyzer/healthjwt"
+	"github.com/why401/why401/analyzer/lab"
+	"github.com/why401/why401/analyzer/probe"
+)
+
+// prober runs the real probes against the services of a lab, each kind as
+// often as a daemon does, in virtual time.
+type prober struct {
+	plan    lab.ProbePlan
+	begin   time.Time
+	rounds  []*probeRound
+	store   *lab.SecretServer
+	secrets *probe.Secrets
+	traces  *probe.Traces
+	busy    bool // a probe is under way: what services log is read at once
+	changed func(analyzer.Change)
+}
+
+// probeRound are the kinds with the same interval.
+type probeRound struct {
+	every time.Duration
+	next  time.Time
+	run   *probe.Scheduler
+}
+
+// newProber is nil when the scenario has no probes.
+func newProber(sc lab.Scenario, begin time.Time) *prober {
+	if slices.Contains(sc.Probes.Off, "all") {
+		return nil
+	}
+	return &prober{plan: sc.Probes, begin: begin.Add(sc.Probes.From), traces: probe.NewTraces()}
+}
+
+// open builds the probes when the first round is due.
+func (p *prober) open(v *lab.View, c analyzer.Classifier) error {
+	p.store = lab.ServeSecretsInside(v.Store(), "why401@acme-ops.iam.gserviceaccount.com")
+	cfg := probe.DefaultConfig()
+	cfg.Interval, cfg.Concurrency, cfg.Off = cmp.Or(p.plan.Every, cfg.Interval), 1, p.plan.Off
+	cfg.Dial, cfg.AllowPrivate = v.Dial, []string{"127.0.0.0/8"}
+	cfg.SecretManager.Options = p.store.Options()
+	domains := v.Domains()
+	cfg.Canary.Live, cfg.Canary.UsersSecret = p.plan.Live, len(p.plan.Live) > 0
+	guard, err := probe.NewGuard(cfg)
+	if err != nil {
+		return err
+	}
+	pepper, err := healthjwt.NewPepper(healthjwt.NewSecret(v.Pepper()))
+	if err != nil {
+		return err
+	}
+	p.secrets = probe.NewSecrets(cfg, domains, func(string) (string, bool) { return "", false })
+	targets, err := probe.Build(&probe.Deps{Config: cfg, Domains: domains, Guard: guard, Reference: p.secrets, Pepper: &pepper, Classifier: c, Traces: p.traces, Changed: p.changed})
+	if err != nil {
+		return err
+	}
+	byEvery := map[time.Duration][]probe.Target{}
+	for _, t := range targets {
+		byEvery[t.Every] = append(byEvery[t.Every], t)
+	}
+	for every, ts := range byEvery {
+		p.rounds = append(p.rounds, &probeRound{every: every, next: v.Now(), run: probe.NewScheduler(ts, cfg)})
+	}
+	slices.SortFunc(p.rounds, func(a, b *probeRound) int { return cmp.Compare(a.every, b.every) })
+	return nil
+}
+
+// look runs the rounds that are due and returns what is known.
+func (p *prober) look(ctx context.Context, v *lab.View, c analyzer.Classifier) ([]analyzer.ProbeResult, error) {
+	if p == nil || v.Now().Before(p.begin) {
+		return nil, nil
+	}
+	if p.store == nil {
+		if err := p.open(v, c); err != nil {
+			return nil, err
+		}
+	}
+	p.busy = true
+	defer func() { p.busy = false }()
+	var known []analyzer.ProbeResult
+	for _, r := range p.rounds {
+		if !v.Now().Before(r.next) {
+			r.next = r.next.Add(r.every)
+			r.run.Once(ctx)
+		}
+		known = append(known, r.run.Last()...)
+	}
+	return known, nil
+}
+
+func (p *prober) close(t *testing.T) {
+	if p == nil || p.store == nil {
+		return
+	}
+	if err := p.secrets.Close(); err != nil {
+		t.Error(err)
+	}
+	p.store.Close()
+}
