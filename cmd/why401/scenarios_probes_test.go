@@ -13,9 +13,9 @@ import (
 	"github.com/why401/why401/analyzer/probe"
 )
 
-// prober runs the real probes against the services of a lab, each kind as
+// scenarioProber runs the real probes against the services of a lab, each kind as
 // often as a daemon does, in virtual time.
-type prober struct {
+type scenarioProber struct {
 	plan    lab.ProbePlan
 	begin   time.Time
 	rounds  []*probeRound
@@ -33,16 +33,16 @@ type probeRound struct {
 	run   *probe.Scheduler
 }
 
-// newProber is nil when the scenario has no probes.
-func newProber(sc lab.Scenario, begin time.Time) *prober {
+// newScenarioProber is nil when the scenario has no probes.
+func newScenarioProber(sc lab.Scenario, begin time.Time) *scenarioProber {
 	if slices.Contains(sc.Probes.Off, "all") {
 		return nil
 	}
-	return &prober{plan: sc.Probes, begin: begin.Add(sc.Probes.From), traces: probe.NewTraces()}
+	return &scenarioProber{plan: sc.Probes, begin: begin.Add(sc.Probes.From), traces: probe.NewTraces()}
 }
 
 // open builds the probes when the first round is due.
-func (p *prober) open(v *lab.View, c analyzer.Classifier) error {
+func (p *scenarioProber) open(v *lab.View, c analyzer.Classifier) error {
 	p.store = lab.ServeSecretsInside(v.Store(), "why401@acme-ops.iam.gserviceaccount.com")
 	cfg := probe.DefaultConfig()
 	cfg.Interval, cfg.Concurrency, cfg.Off = cmp.Or(p.plan.Every, cfg.Interval), 1, p.plan.Off
@@ -75,7 +75,7 @@ func (p *prober) open(v *lab.View, c analyzer.Classifier) error {
 }
 
 // look runs the rounds that are due and returns what is known.
-func (p *prober) look(ctx context.Context, v *lab.View, c analyzer.Classifier) ([]analyzer.ProbeResult, error) {
+func (p *scenarioProber) look(ctx context.Context, v *lab.View, c analyzer.Classifier) ([]analyzer.ProbeResult, error) {
 	if p == nil || v.Now().Before(p.begin) {
 		return nil, nil
 	}
@@ -97,7 +97,7 @@ func (p *prober) look(ctx context.Context, v *lab.View, c analyzer.Classifier) (
 	return known, nil
 }
 
-func (p *prober) close(t *testing.T) {
+func (p *scenarioProber) close(t *testing.T) {
 	if p == nil || p.store == nil {
 		return
 	}

@@ -30,7 +30,7 @@ func playScenario(t *testing.T, set *rules.Set, sc lab.Scenario, seed uint64) (r
 		if err != nil {
 			t.Fatal(err)
 		}
-		prober := newProber(sc, begin)
+		prober := newScenarioProber(sc, begin)
 		defer prober.close(t)
 		var classifier analyzer.Classifier = set
 		if prober != nil {
