@@ -81,8 +81,20 @@ func (a *asker) read(text string) []analyzer.Reason {
 	if a.classifier == nil {
 		return nil
 	}
-	c := a.classifier.Classify(&analyzer.Entry{Message: analyzer.Redact(text), Severity: analyzer.SeverityWarning})
-	return c.Reasons
+	return inContext(a.classifier, &analyzer.Entry{Message: analyzer.Redact(text), Severity: analyzer.SeverityWarning}).Reasons
+}
+
+// inContext classifies what was said about a canary: of a text that says
+// nothing by itself, such as "invalid signature", it is known that it speaks
+// of a token.
+func inContext(to analyzer.Classifier, e *analyzer.Entry) analyzer.Classification {
+	c := to.Classify(e)
+	if len(c.Reasons) > 0 || e.Message == "" {
+		return c
+	}
+	about := *e
+	about.Message = "jwt: " + e.Message
+	return to.Classify(&about)
 }
 
 func appendReasons(to, from []analyzer.Reason) []analyzer.Reason {
@@ -204,7 +216,7 @@ const (
 // was never looked at.
 var beforeSignature = []analyzer.Reason{
 	analyzer.BadSignature, analyzer.AlgorithmMismatch, analyzer.UnsupportedAlgorithm, analyzer.AlgNoneRejected, analyzer.WrongKeyType, analyzer.MalformedKey,
-	analyzer.KeyNotFound, analyzer.JWKSInvalid, analyzer.JWKSUnavailable, analyzer.MissingSecret,
+	analyzer.KeyNotFound, analyzer.JWKSInvalid, analyzer.JWKSUnavailable, analyzer.MissingSecret, analyzer.WeakSecret,
 }
 
 // afterSignature are reasons that name a claim: libraries come to it when the

@@ -126,7 +126,32 @@ func (p *canaryProbe) check(ctx context.Context) analyzer.ProbeResult {
 		return unknown("%s does not say why it refuses: neither its answer nor a log line of the canary's trace tells a wrong signature from an expired token; let the service log the reason, or serve /health/jwt", name)
 	}
 	p.accepts[newest.Version] = false
+	if r, ok := p.keyless(); ok {
+		return r
+	}
 	return p.mismatch(ctx, candidates, from)
+}
+
+// keyless is the answer for a service that cannot verify anything: it says
+// itself that it has no secret, or one that its library does not take. No
+// guess is needed then.
+func (p *canaryProbe) keyless() (analyzer.ProbeResult, bool) {
+	says := func(r analyzer.Reason) bool { return slices.Contains(p.control.reasons, r) }
+	r := analyzer.ProbeResult{Status: analyzer.StatusFail, Facts: p.facts("its own words")}
+	what := ""
+	switch {
+	case says(analyzer.BadSignature):
+		return r, false // it did verify
+	case says(analyzer.MissingSecret):
+		r.Cause, what = "key.secret_missing", "no value at all"
+	case says(analyzer.WeakSecret):
+		r.Cause, what = "key.too_short", "a value that is too short for its library"
+	default:
+		return r, false
+	}
+	r.Facts[holdsDetail] = what
+	r.Detail = fmt.Sprintf("%s holds %s, as it says itself when it is to verify a token, and the newest version is %s; %s", p.member.Name, what, p.newest, remedy(r.Cause))
+	return r, true
 }
 
 // calibrate makes sure that the answers to canaries mean something: a token
@@ -322,7 +347,7 @@ func (p *canaryProbe) mismatch(ctx context.Context, candidates []Candidate, from
 		if r.Cause = m.Cause; p.held.plain {
 			r.Cause = "key.stale_cache"
 		}
-		r.Facts["holds"] = m.String()
+		r.Facts[holdsDetail] = m.String()
 		r.Detail = fmt.Sprintf("%s holds %s, and the newest is %s: a canary signed with that value is refused for its age alone, one of version %s for its signature; %s", name, m, p.newest, p.newest, remedy(r.Cause))
 	case complete:
 		r.Cause = "key.cross_service_drift"

@@ -22,9 +22,9 @@ type guess struct {
 // makes them (echo, editors, .env files, YAML, base64 of Kubernetes secrets).
 var likely = []string{
 	"with a trailing newline", "decoded from base64", "encoded as base64", "in double quotes", "with a trailing CRLF", "decoded from hex", "with a trailing space",
-	"in single quotes", "with a trailing newline and then encoded as base64", "encoded as base64 and then with a trailing newline", "with a byte order mark",
-	"with a leading space", "encoded as hex", "decoded from base64url", "without its trailing newline", "without the white space around it", "without the quotes around it",
-	"encoded as base64url", "cut at its first #", "in upper case", "in lower case", "with spaces around it",
+	"in single quotes", "encoded as hex", "with a byte order mark", "with a leading space", "in upper case", "with a trailing newline and then encoded as base64",
+	"encoded as base64 and then with a trailing newline", "decoded from base64url", "without its trailing newline", "without the white space around it",
+	"without the quotes around it", "in lower case", "encoded as base64url", "cut at its first #", "with spaces around it",
 }
 
 // likelyWords come before the mutations: each costs a single request.

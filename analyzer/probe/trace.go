@@ -90,10 +90,10 @@ type listener struct {
 
 // Classify implements [analyzer.Classifier].
 func (l listener) Classify(e *analyzer.Entry) analyzer.Classification {
-	c := l.Classifier.Classify(e)
 	if e.Trace == "" || !l.traces.Own(xxh3.HashString(e.Trace)) {
-		return c
+		return l.Classifier.Classify(e)
 	}
+	c := inContext(l.Classifier, e)
 	l.traces.mu.Lock()
 	defer l.traces.mu.Unlock()
 	if s := l.traces.known[xxh3.HashString(e.Trace)]; s != nil && len(c.Reasons) > 0 && len(s.classes) < 20 {
