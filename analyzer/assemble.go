@@ -51,6 +51,8 @@ func (l *Ledger) serviceReport(s Service) ServiceReport {
 		FirstSeen: time.Unix(sr.first*60, 0).UTC(), LastSeen: time.Unix(sr.last*60, 0).UTC(),
 	}
 	switch {
+	case rates.Requests && l.window.share < 1:
+		out.Denominator = "sampled requests"
 	case rates.Requests:
 		out.Denominator = "requests"
 	case rates.Accepted > 0:

@@ -18,6 +18,9 @@ func (l *Ledger) gaps(r *Report, scenes []*scene, probes []ProbeResult) []Gap {
 			add("silent_service", s.Name, "its entries stopped at %s while others went on: it is idle, or its log is cut; its rates since are unknown", clock(since))
 		}
 	}
+	if share := l.window.share; share < 1 {
+		add("sampled_requests", "", "the log export carries the logs of accepted requests at a share of %g: counts of accepted requests and rates are estimates", share)
+	}
 	l.unseenChanges(r, add)
 	for _, s := range r.Services {
 		if s.Refused > 0 && s.Denominator == "none" {

@@ -16,7 +16,11 @@ type LedgerConfig struct {
 	Values    int           // kept per population; 0 means 64
 	Changes   int           // kept; 0 means 10,000
 	Templates int           // unmatched clusters kept per service; 0 means 200
-	Volatile  bool          // no store will hear of the batches: one run over files
+	// RequestShare is the part of accepted requests whose logs the export
+	// carries, above 0 and at most 1; 0 means 1. Their counts are estimates
+	// then, and the report says so.
+	RequestShare float64
+	Volatile     bool // no store will hear of the batches: one run over files
 }
 
 func (c *LedgerConfig) defaults() {
@@ -63,6 +67,9 @@ func NewLedger(cfg LedgerConfig) *Ledger {
 	l := &Ledger{
 		cfg: cfg, traces: map[uint64]*traceJoin{}, window: NewWindow(), unclaimed: map[Service]int64{},
 		counts: map[Cell]int64{}, quick: map[quickCell]int64{}, popDiff: map[popCell]int64{}, bars: map[bar]uint64{}, touched: map[uint64]bool{},
+	}
+	if cfg.RequestShare > 0 {
+		l.window.share = cfg.RequestShare
 	}
 	l.seen.limit, l.marks.limit = cfg.Keys, cfg.Marks
 	l.pops.limit, l.exemplars.limit, l.templates.limit = cfg.Values, cfg.Exemplars, cfg.Templates

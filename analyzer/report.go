@@ -72,8 +72,8 @@ type ServiceReport struct {
 	Refused     int64            `json:"refused"`
 	Reasons     map[Reason]int64 `json:"reasons"`
 	Unmatched   int64            `json:"unmatched,omitempty"` // entries that look like failures and that no rule claims
-	// Denominator says where Accepted comes from: "requests", "success
-	// lines", or "none" when the log export carries neither.
+	// Denominator says where Accepted comes from: "requests", "sampled
+	// requests", "success lines", or "none" when the log export carries neither.
 	Denominator string    `json:"denominator"`
 	FirstSeen   time.Time `json:"first_seen"`
 	LastSeen    time.Time `json:"last_seen"`

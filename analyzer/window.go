@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"time"
 )
@@ -9,6 +10,7 @@ import (
 // Window holds counts per minute of event time, and answers how many requests
 // of a service were accepted and refused, and why. All time is event time.
 type Window struct {
+	share    float64 // of the accepted requests whose logs come in
 	services map[Service]*series
 	oldest   int64
 }
@@ -28,6 +30,7 @@ type series struct {
 // tally is one minute of one service.
 type tally struct {
 	seen, accepted, success, stack int64
+	logged                         int64 // accepted requests whose logs came; accepted is what they stand for
 	request                        int64
 	reasons                        []reasonTally
 }
@@ -39,7 +42,15 @@ type reasonTally struct {
 }
 
 // NewWindow returns an empty window.
-func NewWindow() *Window { return &Window{services: map[Service]*series{}} }
+func NewWindow() *Window { return &Window{services: map[Service]*series{}, share: 1} }
+
+// estimate is how many accepted requests n of their logs stand for.
+func (w *Window) estimate(n int64) int64 {
+	if w.share == 1 {
+		return n
+	}
+	return int64(math.Round(float64(n) / w.share))
+}
 
 // Add adds n to a cell.
 func (w *Window) Add(c Cell, n int64) {
@@ -59,7 +70,8 @@ func (w *Window) Add(c Cell, n int64) {
 	case KindSeen:
 		t.seen += n
 	case KindAccepted:
-		t.accepted += n
+		t.logged += n
+		t.accepted = w.estimate(t.logged)
 	case KindSuccess:
 		t.success += n
 		s.success = true

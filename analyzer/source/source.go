@@ -35,6 +35,17 @@ var (
 type Config struct {
 	PubSub PubSubConfig `yaml:"pubsub"`
 	File   FileConfig   `yaml:"file"`
+	// RequestShare is the part of accepted requests whose logs the export
+	// carries (setup gcp --requests): above 0 and at most 1; 1 by default.
+	RequestShare float64 `yaml:"request_share"`
+}
+
+// Validate returns every problem that no section below can see.
+func (c Config) Validate() []conf.FieldError {
+	if c.RequestShare <= 0 || c.RequestShare > 1 {
+		return []conf.FieldError{{Path: "request_share", Msg: fmt.Sprintf("wanted a share above 0 and at most 1, found %g", c.RequestShare), Hint: "write what was given to setup gcp --requests, such as 0.1"}}
+	}
+	return nil
 }
 
 var kinds = map[string]func(Config) (analyzer.Source, error){

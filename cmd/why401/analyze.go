@@ -70,7 +70,7 @@ func (env *environment) analyze(ctx context.Context, paths []string, file, probe
 	if err != nil {
 		return nil, exitWith(exitBackend, err)
 	}
-	p, err := analyzer.NewPipeline(ctx, set, held, cfg.Environments, analyzer.LedgerConfig{Volatile: true})
+	p, err := analyzer.NewPipeline(ctx, set, held, cfg.Environments, analyzer.LedgerConfig{RequestShare: cfg.Source.RequestShare, Volatile: true})
 	if err != nil {
 		return nil, exitWith(exitBackend, err)
 	}

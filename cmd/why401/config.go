@@ -91,6 +91,7 @@ func (c Config) Validate() []conf.FieldError {
 
 func defaultConfig() Config {
 	return Config{
+		Source:    source.Config{RequestShare: 1},
 		Store:     store.Config{Kind: "sqlite", Path: "why401.db"},
 		Probes:    probe.DefaultConfig(),
 		Diagnosis: DiagnosisConfig{Tick: 5 * time.Second, MinCount: 5},

@@ -87,7 +87,7 @@ func (d *daemon) openStore(ctx context.Context) (err error) {
 
 func (d *daemon) openPipeline(ctx context.Context) (err error) {
 	d.traces = probe.NewTraces()
-	d.pipeline, err = analyzer.NewPipeline(ctx, d.traces.Listen(d.set), d.intake.Store(d.held), d.cfg.Environments, analyzer.LedgerConfig{JoinSpan: joinSpan})
+	d.pipeline, err = analyzer.NewPipeline(ctx, d.traces.Listen(d.set), d.intake.Store(d.held), d.cfg.Environments, analyzer.LedgerConfig{RequestShare: d.cfg.Source.RequestShare, JoinSpan: joinSpan})
 	if err != nil {
 		return exitWith(exitBackend, err)
 	}

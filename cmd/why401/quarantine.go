@@ -179,7 +179,7 @@ func (env *environment) replay(ctx context.Context, cfg Config, keys []string) e
 		}
 		poison = chosen
 	}
-	p, err := analyzer.NewPipeline(ctx, set, held, cfg.Environments, analyzer.LedgerConfig{JoinSpan: joinSpan})
+	p, err := analyzer.NewPipeline(ctx, set, held, cfg.Environments, analyzer.LedgerConfig{RequestShare: cfg.Source.RequestShare, JoinSpan: joinSpan})
 	if err != nil {
 		return exitWith(exitBackend, err)
 	}
