@@ -121,7 +121,7 @@ func (s *schemas) fields(t reflect.Type, b *strings.Builder, required *[]string)
 		case f.Anonymous && name == "":
 			s.fields(f.Type, b, required)
 			continue
-		case name == "-":
+		case name == "-", !f.IsExported():
 			continue
 		}
 		if !strings.Contains(options, "omit") {
