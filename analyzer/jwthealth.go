@@ -19,7 +19,8 @@ const (
 
 // HealthOf sums up the latest probe results of the key domains. A failure of
 // any check is unhealthy; a warning is degraded. A check that could not look,
-// or a service whose secret nobody looked at, is never healthy.
+// or a service whose secret nobody looked at, is never healthy, unless another
+// check answered the very same question about the service.
 func HealthOf(domains []KeyDomain, results []ProbeResult) Health {
 	seen := func(s Status) bool {
 		return slices.ContainsFunc(results, func(r ProbeResult) bool { return r.Status == s })
@@ -27,12 +28,29 @@ func HealthOf(domains []KeyDomain, results []ProbeResult) Health {
 	switch {
 	case seen(StatusFail):
 		return Unhealthy
-	case seen(StatusUnknown) || !watched(domains, results):
+	case blindIn(results) || !watched(domains, results):
 		return CannotTell
 	case seen(StatusWarn):
 		return Degraded
 	}
 	return Healthy
+}
+
+// sameQuestion pairs the kinds that both tell which value a service verifies
+// with: one by what the service says of itself, the other from outside.
+var sameQuestion = map[string]string{"canary": "fingerprint", "fingerprint": "canary"}
+
+// blindIn reports whether a question stayed open.
+func blindIn(results []ProbeResult) bool {
+	return slices.ContainsFunc(results, func(r ProbeResult) bool { return r.Status == StatusUnknown && !r.answeredIn(results) })
+}
+
+// answeredIn reports whether another check knows what r could not see.
+func (r *ProbeResult) answeredIn(results []ProbeResult) bool {
+	other := sameQuestion[r.Probe]
+	return other != "" && slices.ContainsFunc(results, func(o ProbeResult) bool {
+		return o.Probe == other && o.Status != StatusUnknown && o.Domain == r.Domain && o.Service == r.Service && o.Service.Name != ""
+	})
 }
 
 // watched reports whether some check looked at the availability and the
@@ -75,10 +93,17 @@ func JWTHealthOf(domains []KeyDomain, results []ProbeResult) JWTHealth {
 		known := false
 		for j := range results {
 			v, speaks := scoreParts[i].value(&results[j])
-			if speaks && (results[j].Status == StatusUnknown || v == 0) {
+			switch {
+			case !speaks:
+			case results[j].Status == StatusUnknown:
+				if !results[j].answeredIn(results) {
+					return false
+				}
+			case v == 0:
 				return false
+			default:
+				known = true
 			}
-			known = known || speaks
 		}
 		return known
 	}

@@ -27,6 +27,8 @@ func TestHealth(t *testing.T) {
 		{"a drift", with(scored("fingerprint", "orders", StatusFail, "key.cross_service_drift")), Unhealthy, `{"status":"unhealthy","details":{"jwt_secret_available":true,"secret_length_valid":true,"cross_service_consistency":false,"last_validated":"2026-11-23T08:00:07Z"}}`},
 		{"too short", with(scored("secret", "orders", StatusFail, "key.too_short")), Unhealthy, `{"status":"unhealthy","details":{"jwt_secret_available":true,"secret_length_valid":false,"cross_service_consistency":true,"last_validated":"2026-11-23T08:00:07Z"}}`},
 		{"one could not look", with(scored("fingerprint", "orders", StatusUnknown, "")), CannotTell, `{"status":"degraded","details":{"jwt_secret_available":true,"secret_length_valid":true,"cross_service_consistency":false,"last_validated":"2026-11-23T08:00:06Z"}}`},
+		{"another one saw the same", with(scored("canary", "orders", StatusUnknown, "")), Healthy, `{"status":"healthy","details":{"jwt_secret_available":true,"secret_length_valid":true,"cross_service_consistency":true,"last_validated":"2026-11-23T08:00:06Z"}}`},
+		{"another one saw something else", with(scored("negative", "orders", StatusUnknown, "")), CannotTell, `{"status":"degraded","details":{"jwt_secret_available":true,"secret_length_valid":false,"cross_service_consistency":true,"last_validated":"2026-11-23T08:00:06Z"}}`},
 		{"nobody looked at the services", with()[:1], CannotTell, `{"status":"degraded","details":{"jwt_secret_available":true,"secret_length_valid":false,"cross_service_consistency":false,"last_validated":"2026-11-23T08:00:00Z"}}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -140,7 +140,7 @@ func (p *secretManagerProbe) available(l *lifeline) analyzer.ProbeResult {
 	case !v.read:
 		return p.result(l, analyzer.StatusOK, "", "version %s of %s is enabled; its value is not read (metadata_only), so nothing can be compared with it", v.name(), name)
 	}
-	r := p.result(l, analyzer.StatusOK, "", "version %s of %s is enabled and was read in %s, checksum included", v.name(), p.asked(l), l.took.Round(time.Millisecond))
+	r := p.result(l, analyzer.StatusOK, "", "version %s of %s is enabled and was read in %s, checksum included", v.name(), p.asked(l), max(l.took, 100*time.Microsecond).Round(100*time.Microsecond))
 	r.Refutes = []analyzer.Cause{"key.store_unreachable"}
 	if !slices.ContainsFunc(l.versions, func(v storeVersion) bool { return v.state != enabled }) && l.listed == nil {
 		r.Refutes = append(r.Refutes, "key.version_disabled")

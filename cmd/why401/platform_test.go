@@ -39,6 +39,7 @@ type member struct {
 	asked  atomic.Int64 // requests, of whatever kind
 	signs  bool
 	silent bool // it has no /health/jwt
+	terse  bool // it answers without a reason
 }
 
 // The secrets of the platform; version 2 of staging is the newest.
@@ -138,6 +139,9 @@ func (p *platform) whoami(m *member, w http.ResponseWriter, r *http.Request) {
 		status = http.StatusUnauthorized
 	}
 	w.WriteHeader(status)
+	if err != nil && !m.terse {
+		fmt.Fprintln(w, err)
+	}
 	if p.log == nil {
 		return
 	}

@@ -95,7 +95,7 @@ func (s *serving) report(t *testing.T) *analyzer.Report {
 func TestServeProbes(t *testing.T) {
 	p := startPlatform(t, "auth", "orders", "payments")
 	p.service("payments").hold("JWT_SECRET", platformOne)
-	p.service("payments").silent = true // its log lines alone tell
+	p.service("payments").silent, p.service("payments").terse = true, true // its log lines alone tell
 	db := filepath.Join(t.TempDir(), "why401.db")
 	s := serveFor(t, p, db)
 	eventually(t, "readiness", func() bool { code, _ := s.get("/-/ready"); return code == http.StatusOK })

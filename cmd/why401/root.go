@@ -28,6 +28,7 @@ func newRoot(env *environment) *cobra.Command {
 		newRulesCmd(env),
 		newServeCmd(env),
 		newSetupCmd(env),
+		newValidateCmd(env),
 		newVersionCmd(env),
 	)
 	return root
