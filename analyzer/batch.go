@@ -11,6 +11,9 @@ type Message struct {
 	Data      []byte    // one LogEntry in proto3 JSON; valid until the handler returns
 	Published time.Time // zero for files
 	Where     string    // "file.jsonl:17" or the subscription, for the quarantine
+	// Attributes are those of the Pub/Sub message; nil for files. They tell
+	// Secret Manager's own notifications from entries.
+	Attributes map[string]string
 }
 
 // Handler takes a group of messages and returns once what follows from them

@@ -40,3 +40,7 @@ type Change struct {
 	// Details holds what a kind adds: secret_refs, mount, env, alias, …
 	Details map[string]string `json:"details,omitempty"`
 }
+
+// InstanceDetail is the key of Change.Details under which a start names its
+// instance.
+const InstanceDetail = "instance"

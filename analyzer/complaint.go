@@ -46,6 +46,8 @@ func (sc *scene) complaintsOf(s Service) []*complaint {
 	return out
 }
 
+// complaint finds the latest episode of a family at a service, without the
+// trickle before it.
 func (sc *scene) complaint(s Service, sr *series, f *family) *complaint {
 	w := sc.ledger.window
 	pause := max(1, int64(sc.cfg.Quiet/time.Minute))
@@ -55,7 +57,34 @@ func (sc *scene) complaint(s Service, sr *series, f *family) *complaint {
 	}
 	began := from
 	from, to, trickle := sr.fault(f, from, to, sc.cfg.Quiet)
-	c := &complaint{scene: sc, service: s, family: f, from: from, to: to, told: map[*fact]told{}, reasons: map[Reason]int64{}, rates: w.Service(s, from, to+1), baseline: trickle}
+	c := sc.over(s, sr, f, from, to)
+	if c == nil {
+		return nil
+	}
+	// A flood of forged tokens hides when regular requests began to fail:
+	// those that are let through tell it.
+	if m := c.fell(); m > from+2 && (c.holds(factStrangers) || c.holds(factManyKids)) {
+		if hidden := sc.over(s, sr, f, m, to); hidden != nil {
+			c, from = hidden, m
+		}
+	}
+	c.baseline = trickle
+	before := w.Service(s, from-60, from)
+	if all := before.Accepted + before.Refused; all > 0 && began == from {
+		n := int64(0)
+		for _, r := range f.reasons {
+			n += before.Reasons[r]
+		}
+		c.baseline = float64(n) / float64(all)
+	}
+	return c
+}
+
+// over is the complaint of the minutes from to to; nil when it is not worth an
+// incident.
+func (sc *scene) over(s Service, sr *series, f *family, from, to int64) *complaint {
+	w := sc.ledger.window
+	c := &complaint{scene: sc, service: s, family: f, from: from, to: to, told: map[*fact]told{}, reasons: map[Reason]int64{}, rates: w.Service(s, from, to+1)}
 	always := false // a secret that cannot be loaded refuses no request and matters all the same
 	for _, r := range f.reasons {
 		if n := c.rates.Reasons[r]; n > 0 {
@@ -71,14 +100,6 @@ func (sc *scene) complaint(s Service, sr *series, f *family) *complaint {
 		if !always && wilsonLow(min(c.count, all), all) < sc.cfg.MinShare {
 			return nil
 		}
-	}
-	before := w.Service(s, from-60, from)
-	if all := before.Accepted + before.Refused; all > 0 && began == from {
-		n := int64(0)
-		for _, r := range f.reasons {
-			n += before.Reasons[r]
-		}
-		c.baseline = float64(n) / float64(all)
 	}
 	c.quiet = time.Unix((to+1)*60, 0).Add(sc.cfg.Quiet).Before(sc.now)
 	for m := from; m <= to; m++ {

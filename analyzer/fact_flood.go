@@ -25,6 +25,37 @@ func (c *complaint) accepts() (before, during float64, minutes int64, ok bool) {
 	return float64(was.Accepted) / float64(minutes), float64(c.rates.Accepted) / float64(n), n, true
 }
 
+// fell is the minute of the complaint from which on fewer requests were let
+// through than before, 0 when none stands out.
+func (c *complaint) fell() int64 {
+	sr := c.scene.ledger.window.services[c.service]
+	from := max(sr.first, c.from-30)
+	n := int(c.to - from + 1)
+	sum := make([]float64, n+1)
+	for i := range n {
+		sum[i+1] = sum[i]
+		if t := sr.minutes[from+int64(i)]; t != nil {
+			sum[i+1] += float64(max(t.accepted, t.success))
+		}
+	}
+	best, at := float64(significant), int64(0)
+	for i := leadMinutes; i < n; i++ {
+		was, is := sum[i]/float64(i), (sum[n]-sum[i])/float64(n-i)
+		if m := from + int64(i); m <= c.from || is > 0.85*was {
+			continue
+		}
+		mean := sum[n] / float64(n)
+		llr := sum[i] * math.Log(was/mean)
+		if is > 0 {
+			llr += (sum[n] - sum[i]) * math.Log(is/mean)
+		}
+		if llr > best {
+			best, at = llr, from+int64(i)
+		}
+	}
+	return at
+}
+
 var factAcceptedFell = &fact{"accepted_fell", signalTime, func(c *complaint) (answer, string) {
 	before, during, n, ok := c.accepts()
 	if !ok {

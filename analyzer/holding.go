@@ -139,7 +139,7 @@ func (sc *scene) holding(s Service, m mount) (Holding, bool) {
 	}
 	how := "the variable " + m.name
 	if m.volume {
-		how = "the volume " + strings.TrimPrefix(m.name, volumePrefix)
+		how = "the volume " + strings.TrimPrefix(m.name, VolumePrefix)
 	}
 	if _, err := strconv.Atoi(m.version); err == nil {
 		out.Versions, out.sure = []string{m.version}, true

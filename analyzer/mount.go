@@ -18,8 +18,8 @@ type mount struct {
 	volume  bool   // a file, not a variable
 }
 
-// volumePrefix stands before the name of a volume in [MountsDetail].
-const volumePrefix = "volume/"
+// VolumePrefix stands before the name of a volume in [MountsDetail].
+const VolumePrefix = "volume/"
 
 // MountsDetail is the key of Change.Details under which a deploy lists the
 // secret references of the revision, as NAME=SECRET@VERSION, separated by
@@ -35,7 +35,7 @@ func mountsOf(c *Change) []mount {
 			continue
 		}
 		secret, version, _ := strings.Cut(ref, "@")
-		out = append(out, mount{name, shortName(secret), version, strings.HasPrefix(name, volumePrefix)})
+		out = append(out, mount{name, shortName(secret), version, strings.HasPrefix(name, VolumePrefix)})
 	}
 	return out
 }

@@ -159,6 +159,9 @@ func (p *Pipeline) save(ctx context.Context) error {
 
 // read turns one message into its effect.
 func (p *Pipeline) read(d *Decoder, m *Message) effect {
+	if len(m.Attributes) > 0 && isNotification(m) {
+		return p.notification(m)
+	}
 	var h Header
 	if err := d.Scan(m, &h); err != nil {
 		return effect{poison: poisoned(m, err)}

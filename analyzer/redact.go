@@ -45,6 +45,9 @@ func RedactField(path, value string) string {
 	if value == "" {
 		return value
 	}
+	if isReference(path, value) {
+		return Redact(value)
+	}
 	leaf, parent := fieldNames(path)
 	class := classOfName(leaf)
 	if class == className {

@@ -107,6 +107,17 @@ func isResourceName(v string) bool {
 	return ok && isSecret && len(rest) < 300 && runEnd(rest, 0, kindWord|kindStd64, len(rest)) == len(rest)
 }
 
+// isReference tells a field that names a secret of the secret store, as a
+// deploy of Cloud Run's v2 API does: secretKeyRef.secret and
+// volumes[].secret.secret, a short name of at most 255 letters, digits, '-' and
+// '_'.
+func isReference(path, v string) bool {
+	if !strings.HasSuffix(path, ".secretKeyRef.secret") && !(strings.HasSuffix(path, ".secret.secret") && strings.Contains(path, ".volumes.")) {
+		return false
+	}
+	return v != "" && len(v) <= 255 && runEnd(v, 0, kindWord|kindURL64, len(v)) == len(v) && !isRandom(v)
+}
+
 // isMachine tells a subject that names a host or a workload instead of a
 // person: that of a certificate, a Kubernetes service account, a Google one.
 func isMachine(v string) bool {

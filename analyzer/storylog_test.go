@@ -262,7 +262,7 @@ func (c *call) deploy() {
 	}
 	project := "acme-" + cmp.Or(c.opts["env"], "staging")
 	c.audit(c.args[0], "google.cloud.run.v1.Services.ReplaceService", "namespaces/"+project+"/services/"+c.args[0],
-		fmt.Sprintf(`,"request":{"service":{"spec":{"template":{"spec":{"containers":[{"env":[%s]}],"volumes":[%s]}}}}}`, strings.Join(env, ","), strings.Join(volumes, ",")))
+		fmt.Sprintf(`,"request":{"service":{"spec":{"template":{"spec":{"containers":[{"image":"x/%s","env":[%s]}],"volumes":[%s]}}}}}`, c.args[0], strings.Join(env, ","), strings.Join(volumes, ",")))
 }
 
 func (c *call) version() {

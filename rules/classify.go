@@ -149,6 +149,9 @@ func (r *ChangeRule) change(e *analyzer.Entry, captures map[string]string) *anal
 	if r.Kind == analyzer.RevisionDeployed {
 		detail(analyzer.MountsDetail, mounts(e))
 	}
+	if r.Kind == analyzer.InstanceStarted && e.Origin != nil {
+		detail(analyzer.InstanceDetail, e.Origin.Instance)
+	}
 	return c
 }
 

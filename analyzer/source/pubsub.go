@@ -144,7 +144,7 @@ func (p *PubSub) one(ctx, work context.Context, commits *committer, m *pubsub.Me
 		m.Nack()
 		return
 	}
-	err := commits.keep(analyzer.Message{ID: m.ID, Data: m.Data, Published: m.PublishTime, Where: p.config.name()})
+	err := commits.keep(analyzer.Message{ID: m.ID, Data: m.Data, Published: m.PublishTime, Where: p.config.name(), Attributes: m.Attributes})
 	if err != nil {
 		p.stats.nacked.Add(1)
 		m.Nack()

@@ -124,7 +124,7 @@ func TestPubSubAcknowledgesAfterCommit(t *testing.T) {
 
 func TestPubSubMessagesCarryTheirOrigin(t *testing.T) {
 	e := startEmbedded(t)
-	publish(t, e, 1)
+	e.server.Publish(embeddedTopic, []byte(`{"insertId":"e0"}`), map[string]string{"eventType": "SECRET_VERSION_ADD"})
 	var m analyzer.Message
 	var seen atomic.Bool
 	stop := start(t, must(NewPubSub(e.Config())), func(_ context.Context, group []analyzer.Message) error {
@@ -134,7 +134,7 @@ func TestPubSubMessagesCarryTheirOrigin(t *testing.T) {
 	})
 	eventually(t, "a message", seen.Load)
 	_, _ = stop()
-	if m.ID == "" || string(m.Data) != `{"insertId":"e0"}` || time.Since(m.Published) > time.Minute || m.Where != "projects/why401-demo/subscriptions/why401" {
+	if m.ID == "" || string(m.Data) != `{"insertId":"e0"}` || time.Since(m.Published) > time.Minute || m.Where != "projects/why401-demo/subscriptions/why401" || m.Attributes["eventType"] != "SECRET_VERSION_ADD" {
 		t.Errorf("got %+v", m)
 	}
 }
