@@ -2,7 +2,7 @@ GO ?= go
 FUZZTIME ?= 10s
 CORPUS ?=
 
-.PHONY: help build test race demo torture lint fuzz bench deps mutation negatives accuracy scenarios
+.PHONY: help build test race demo torture lint fuzz bench deps mutation negatives accuracy scenarios probes
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -51,3 +51,8 @@ accuracy: ## measure each library with and without its packs (and a labelled cor
 
 scenarios: ## play every scenario of the lab with five seeds and write the table of analyzer/lab/SCENARIOS.md
 	WHY401_SCENARIOS=all UPDATE=1 $(GO) test -count=1 -timeout 20m -v -run '^TestScenarios$$' ./cmd/why401
+
+probes: ## name what 2,000 services hold, on real libraries too; read 1,000 rounds of traffic; measure what probing costs
+	WHY401_CANARIES=2000 WHY401_REQUIRE_REAL=1 $(GO) test -count=1 -timeout 20m -v ./analyzer/probe ./cmd/why401 \
+	  -run '^Test(MatchNamesMutations|FingerprintNamesMutations|TrafficTellsNothing|CanaryNames|NamedByRealLibraries|MatrixLocatesEveryState|ReplicasDetectionPower|NegativeCanaries|HostileTargets|HostileHealth)$$'
+	$(GO) test -run '^$$' -bench '^BenchmarkProbing$$' -benchtime 50x ./analyzer/probe

@@ -347,10 +347,6 @@ func (p *fingerprintProbe) signers(l *look, results []analyzer.ProbeResult) []an
 	return out
 }
 
-// FactSigns is the key of ProbeResult.Facts that names the version that a
-// service signs with.
-const FactSigns = "signs"
-
 // seeNewest notices that the secret was rotated.
 func (p *fingerprintProbe) seeNewest(l *look) {
 	if l.newest == nil || l.newest.Version == p.newest {

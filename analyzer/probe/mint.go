@@ -164,7 +164,7 @@ func tokenIn(body []byte) (string, error) {
 // judge looks at a token that was given out just now.
 func (p *tokenProbe) judge(ctx context.Context, t *jwt.Token, c jwt.MapClaims, got *Response) analyzer.ProbeResult {
 	name, alg := p.member.Name, clip(t.Method.Alg())
-	r := analyzer.ProbeResult{Status: analyzer.StatusFail, Facts: map[string]string{"alg": alg, analyzer.FactMintSeconds: fmt.Sprintf("%.6f", got.Took.Seconds())}}
+	r := analyzer.ProbeResult{Status: analyzer.StatusFail, Facts: map[string]string{"alg": alg, FactSigner: name, analyzer.FactMintSeconds: fmt.Sprintf("%.6f", got.Took.Seconds())}}
 	var wrong []string
 	note := func(cause analyzer.Cause, format string, args ...any) {
 		if wrong = append(wrong, fmt.Sprintf(format, args...)); r.Cause == "" {

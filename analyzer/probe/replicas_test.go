@@ -137,7 +137,7 @@ func TestReplicas(t *testing.T) {
 		refutes bool
 	}{
 		{"all alike", repeated(newestValue, 10), analyzer.StatusOK, "", "instances, all with one value; one stale instance in 10 would have been met with 94.8 %", true},
-		{"one alone", []string{newestValue}, analyzer.StatusOK, "", "met 1 instances", true},
+		{"one alone", []string{newestValue}, analyzer.StatusOK, "", "met 1 of its instances", true},
 		{"a hundred instances", repeated(newestValue, 100), analyzer.StatusOK, "", "one stale instance in 2", false},
 		{"half are stale", []string{newestValue, olderValue}, analyzer.StatusFail, "key.split_replicas", "answers hold version 1 of jwt-main (staging)", false},
 		{"a newline in one", []string{newestValue, newestValue, newestValue + "\n"}, analyzer.StatusFail, "key.split_replicas", "with a trailing newline", false},
