@@ -54,5 +54,5 @@ scenarios: ## play every scenario of the lab with five seeds and write the table
 
 probes: ## name what 2,000 services hold, on real libraries too; read 1,000 rounds of traffic; measure what probing costs
 	WHY401_CANARIES=2000 WHY401_REQUIRE_REAL=1 $(GO) test -count=1 -timeout 20m -v ./analyzer/probe ./cmd/why401 \
-	  -run '^Test(MatchNamesMutations|FingerprintNamesMutations|TrafficTellsNothing|CanaryNames|NamedByRealLibraries|MatrixLocatesEveryState|ReplicasDetectionPower|NegativeCanaries|HostileTargets|HostileHealth)$$'
+	  -run '^Test(MatchNamesMutations|FingerprintNamesMutations|TrafficTellsNothing|CanaryNames|NamedByRealLibraries|MatrixOfAllStates|ReplicasDetectionPower|NegativeCanaries|HostileTargets|HostileHealth)$$'
 	$(GO) test -run '^$$' -bench '^BenchmarkProbing$$' -benchtime 50x ./analyzer/probe

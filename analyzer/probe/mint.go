@@ -44,6 +44,14 @@ func newMint(domain analyzer.KeyDomain, d *Deps) ([]Target, error) {
 	return out, nil
 }
 
+// FactSigns is the key of ProbeResult.Facts that names the version that a
+// service signs with; FactSigner the one that names the service, where the
+// result is about its tokens.
+const (
+	FactSigns  = "signs"
+	FactSigner = "signer"
+)
+
 // tokenEvery is the least time between two tokens that are fetched.
 const tokenEvery = 5 * time.Minute
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -53,8 +54,8 @@ func matricesOf(domains []analyzer.KeyDomain, results []analyzer.ProbeResult) []
 			if r.Probe == "secret_manager" {
 				m.columns(r.Facts[probe.FactVersionsOn])
 			}
-			if r.Probe == "fingerprint" || r.Probe == "canary" {
-				looked = true
+			if r.Probe == "fingerprint" || r.Probe == "canary" || r.Facts[probe.FactSigner] != "" {
+				looked = looked || r.Facts[probe.FactSigner] == ""
 				m.columns(r.Facts[probe.FactAccepts] + " " + r.Facts[probe.FactRefuses] + " " + r.Facts[probe.FactSigns])
 			}
 		}
@@ -88,13 +89,20 @@ func (m *matrix) columns(versions string) {
 
 // read takes a result into the row of its service. A canary was verified or
 // not; of a fingerprint follows what the service verifies with the value that
-// it holds.
+// it holds; a token tells what its service signs with.
 func (m *matrix) read(r *analyzer.ProbeResult) {
-	i := slices.IndexFunc(m.Rows, func(row row) bool { return row.Service == r.Service.Name })
-	if i < 0 || r.Status == analyzer.StatusUnknown || r.Probe != "fingerprint" && r.Probe != "canary" {
+	name := cmp.Or(r.Facts[probe.FactSigner], r.Service.Name)
+	i := slices.IndexFunc(m.Rows, func(row row) bool { return row.Service == name })
+	if i < 0 || r.Status == analyzer.StatusUnknown {
 		return
 	}
 	to := &m.Rows[i]
+	if v := r.Facts[probe.FactSigns]; v != "" {
+		to.Signs = v
+	}
+	if r.Probe != "fingerprint" && r.Probe != "canary" {
+		return
+	}
 	accepts := strings.Fields(r.Facts[probe.FactAccepts])
 	for _, v := range accepts {
 		to.Accepts[v] = yes
@@ -110,9 +118,6 @@ func (m *matrix) read(r *analyzer.ProbeResult) {
 				to.Accepts[v] = no
 			}
 		}
-	}
-	if v := r.Facts[probe.FactSigns]; v != "" {
-		to.Signs = v
 	}
 	if len(accepts) == 0 && to.Holds == "" {
 		to.Holds = r.Facts["holds"]
