@@ -245,7 +245,7 @@ func (in *instance) mint(w http.ResponseWriter, rq *request, subject string) {
 		reply(w, http.StatusInternalServerError, map[string]any{"error": "cannot mint"})
 		return
 	}
-	reply(w, http.StatusOK, map[string]any{"token": token, "expires_in": int(in.set.TokenTTL / time.Second)})
+	reply(w, http.StatusOK, map[string]any{"token": token, "expires_in": int(cmp.Or(in.set.ExpiresIn, in.set.TokenTTL) / time.Second)})
 }
 
 // socket is the WebSocket endpoint. A browser cannot read the status of a

@@ -158,7 +158,7 @@ func (in *instance) cached(h header) (crypto.PublicKey, error) {
 		in.fetch(c)
 	}
 	k, ok := c.keys[h.Kid]
-	if !ok && in.set.Refetch && now.Sub(c.tried) >= refetchPause {
+	if !ok && !in.set.NoRefetch && now.Sub(c.tried) >= refetchPause {
 		in.fetch(c)
 		k, ok = c.keys[h.Kid]
 	}

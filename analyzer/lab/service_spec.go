@@ -65,18 +65,19 @@ type Settings struct {
 	Decode  bool   `yaml:"decode"`  // the secret is decoded from base64
 	Minimum int    `yaml:"minimum"` // bytes of a secret below which the program complains at start, and goes on
 
-	Keys     string        `yaml:"keys"`      // the service whose key set verifies tokens, instead of a chain
-	KeyCache time.Duration `yaml:"key_cache"` // how long a key set is kept; 0: for the life of the instance
-	Refetch  bool          `yaml:"refetch"`   // a kid that is not in the copy makes it fetch the set again, at most every 30 s
+	Keys      string        `yaml:"keys"`       // the service whose key set verifies tokens, instead of a chain
+	KeyCache  time.Duration `yaml:"key_cache"`  // how long a key set is kept; 0: for the life of the instance
+	NoRefetch bool          `yaml:"no_refetch"` // a kid that is not in the copy does not make it fetch the set again, which it else does at most every 30 s
 	// Warmup is how long after its start an instance takes traffic without
 	// having its keys.
 	Warmup time.Duration `yaml:"warmup"`
 
-	Algorithm string        `yaml:"algorithm"` // that it signs with and accepts; default HS256, or ES256 with key pairs
-	Issuer    string        `yaml:"issuer"`    // the iss that it writes and wants
-	Audience  string        `yaml:"audience"`  // the aud that it wants
-	Audiences []string      `yaml:"audiences"` // what it writes; default acme-api
-	TokenTTL  time.Duration `yaml:"token_ttl"` // of what it mints; default 5 minutes
+	Algorithm string        `yaml:"algorithm"`  // that it signs with and accepts; default HS256, or ES256 with key pairs
+	Issuer    string        `yaml:"issuer"`     // the iss that it writes and wants
+	Audience  string        `yaml:"audience"`   // the aud that it wants
+	Audiences []string      `yaml:"audiences"`  // what it writes; default acme-api
+	TokenTTL  time.Duration `yaml:"token_ttl"`  // of what it mints; default 5 minutes
+	ExpiresIn time.Duration `yaml:"expires_in"` // what it tells clients of that; default the truth
 	Leeway    time.Duration `yaml:"leeway"`
 	Require   string        `yaml:"require"`  // a claim without which a token is refused
 	Claims    []string      `yaml:"claims"`   // further claims that it writes

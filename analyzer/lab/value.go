@@ -15,7 +15,8 @@ import (
 type ValueForm string
 
 // The forms of a value. same:NAME is what the newest version of another
-// secret holds.
+// secret holds; newline:NAME, quoted:NAME and base64:NAME are that with a
+// newline, in double quotes, encoded.
 const (
 	ValueRandom   ValueForm = "random"   // 32 random bytes as base64url, the default
 	ValueBase64   ValueForm = "base64"   // 32 random bytes as padded base64
@@ -31,16 +32,21 @@ const (
 
 var valueForms = []ValueForm{"", ValueRandom, ValueBase64, ValueHex, ValueShort, ValueBlank, ValueDefault, ValueNewline, ValueQuoted, ValuePrevious, ValueRepeat}
 
-// sameAs is the prefix of a form that names another secret.
-const sameAs = "same:"
+// copies are the forms that are made of another secret.
+var copies = map[string]func(string) string{
+	"same":    func(v string) string { return v },
+	"newline": func(v string) string { return v + "\n" },
+	"quoted":  func(v string) string { return `"` + v + `"` },
+	"base64":  func(v string) string { return base64.StdEncoding.EncodeToString([]byte(v)) },
+}
 
 // problem says what is wrong with a form, or nothing.
 func (f ValueForm) problem(path string, secrets map[string]bool) []conf.FieldError {
-	if name, ok := strings.CutPrefix(string(f), sameAs); ok {
+	if how, name, ok := strings.Cut(string(f), ":"); ok && copies[how] != nil {
 		if secrets[name] {
 			return nil
 		}
-		return []conf.FieldError{{Path: path, Msg: "wanted the name of a secret after same:, found " + conf.Quote(name), Hint: "list it in secrets"}}
+		return []conf.FieldError{{Path: path, Msg: "wanted the name of a secret after " + how + ":, found " + conf.Quote(name), Hint: "list it in secrets"}}
 	}
 	var words []string
 	for _, v := range valueForms[1:] {
@@ -49,7 +55,7 @@ func (f ValueForm) problem(path string, secrets map[string]bool) []conf.FieldErr
 	if slices.Contains(valueForms, f) {
 		return nil
 	}
-	return conf.OneOf(path, string(f), append(words, sameAs+"SECRET")...)
+	return conf.OneOf(path, string(f), append(words, "same:SECRET", "newline:SECRET", "quoted:SECRET", "base64:SECRET")...)
 }
 
 // value makes a payload of this form for the next version of a secret. What
@@ -57,8 +63,9 @@ func (f ValueForm) problem(path string, secrets map[string]bool) []conf.FieldErr
 func (p *platform) value(f ValueForm, secretName string) ([]byte, error) {
 	raw := make([]byte, 32)
 	_, _ = rand.Read(raw) // crypto/rand never fails: it ends the program instead
-	if name, ok := strings.CutPrefix(string(f), sameAs); ok {
-		return p.store.peek(p.secretName(name), 0)
+	if how, name, ok := strings.Cut(string(f), ":"); ok {
+		held, err := p.store.peek(p.secretName(name), 0)
+		return []byte(copies[how](string(held))), err
 	}
 	switch f {
 	case "", ValueRandom:

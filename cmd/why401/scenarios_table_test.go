@@ -61,6 +61,28 @@ func sumUp(rows []scenarioRow) figures {
 	return f
 }
 
+// short lists the figures that do not hold.
+func (f *figures) short() []string {
+	var out []string
+	below := func(what string, n, of int, wanted float64) {
+		if of > 0 && float64(n) < wanted*float64(of) {
+			out = append(out, fmt.Sprintf("%s: %s, wanted %.3f", what, share(n, of), wanted))
+		}
+	}
+	below("true cause told first", f.suffRight, f.suffices, 0.97)
+	below("probable and true", f.probableRight, f.probable, 0.9)
+	below("evidence withheld, and said so", f.withheldRight, f.withheld, 1)
+	below("found before the first refused user", f.early, f.earlyAsked, 0.95)
+	below("runs without a fault and without an alarm", f.confounders-f.alarmed, f.confounders, 1)
+	for _, w := range f.wrongConfirmed {
+		out = append(out, "told as confirmed, and wrong: "+w)
+	}
+	if n := len(f.delays); n > 0 && f.delays[min(n*99/100, n-1)] > 5*time.Second {
+		out = append(out, "from the fifth telling entry to the incident: p99 "+quantile(f.delays, 0.99)+", wanted 5 s")
+	}
+	return out
+}
+
 func (f *figures) finding(x *lab.Finding) {
 	n, right := &f.suffices, &f.suffRight
 	if x.Expect.Withheld() {
