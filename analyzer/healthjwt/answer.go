@@ -54,9 +54,9 @@ type State struct {
 	Chain       []Variable        `json:"chain,omitempty"` // the declared precedence and what it met
 	Loaded      time.Time         `json:"loaded"`
 	LoadSeconds float64           `json:"load_seconds"`
-	Length      map[string]string `json:"length"`  // algorithm: ok or too_short
-	Present     string            `json:"present"` // the source now: same, differs, gone or unread
-	Fingerprint string            `json:"fingerprint"`
+	Length      map[string]string `json:"length"`      // algorithm: ok or too_short
+	Present     string            `json:"present"`     // the source now: same, differs, gone or unread
+	Fingerprint string            `json:"fingerprint"` // empty: the value in use cannot be seen
 }
 
 // Variable is one name of the precedence chain.

@@ -24,7 +24,9 @@ type Config struct {
 	Issuer     string
 	Audiences  []string
 	Leeway     time.Duration
-	Instance   string // empty: random for this process
+	Instance   string // empty: random for this handler
+	// Started is when the process of the service began; zero: with the handler.
+	Started time.Time
 	// RoundTrip signs and verifies a token the way the service does. Nil: the
 	// first HMAC secret is tried with golang-jwt.
 	RoundTrip func() error
@@ -51,7 +53,10 @@ func New(c Config) (*Handler, error) {
 	if c.Held == nil {
 		return nil, errors.New("build JWT health handler: wanted Held, the function that returns the secrets in use")
 	}
-	h := &Handler{cfg: c, started: time.Now()}
+	h := &Handler{cfg: c, started: c.Started}
+	if h.started.IsZero() {
+		h.started = time.Now()
+	}
 	if !c.Pepper.Empty() {
 		var err error
 		if h.pepper, err = NewPepper(c.Pepper); err != nil {
@@ -139,7 +144,7 @@ func (h *Handler) answer(nonce string, now time.Time) *Answer {
 			a.Details.CrossServiceConsistency = false
 		}
 		b, kind := k.material()
-		if s.Kind = kind; nonce != "" {
+		if s.Kind = kind; nonce != "" && !k.Unseen {
 			s.Fingerprint = h.pepper.Fingerprint(b, nonce)
 		}
 		states = append(states, s)

@@ -121,6 +121,16 @@ func TestSignedAnswer(t *testing.T) {
 	}
 }
 
+// A value that nobody can see is not taken for the one that is there now.
+func TestUnseenValue(t *testing.T) {
+	p, began := vector(t), time.Now().Add(-time.Hour)
+	h := handler(t, Config{Started: began, Held: holding(Held{Value: long, Unseen: true, Again: func() (Secret, error) { return long, nil }})})
+	code, a := ask(t, h, vectorNonce, p.Authorize(vectorNonce, time.Now()))
+	if code != 200 || a.Status != Degraded || a.Extension.Secrets[0].Fingerprint != "" || a.Extension.Secrets[0].Present != Differs || !a.Extension.Started.Equal(began) {
+		t.Errorf("%d %s %+v", code, a.Status, a.Extension)
+	}
+}
+
 // Those who cannot sign never use up what those who can may ask.
 func TestRateLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -27,6 +27,10 @@ type Held struct {
 	// Again reads the source once more, so that the answer can tell when the
 	// value in memory is no longer the one of the source. Nil: it cannot.
 	Again func() (Secret, error)
+	// Unseen says that the service loaded its value before Value came to be,
+	// and that nobody can tell what that was: no fingerprint is given, and the
+	// source counts as different. Programs that stand beside a service need it.
+	Unseen bool
 }
 
 // FromEnv resolves a precedence chain of variables, the strongest first: the
@@ -103,6 +107,9 @@ func (h *Held) available() bool {
 
 // present compares the value in memory with its source.
 func (h *Held) present() string {
+	if h.Unseen {
+		return Differs
+	}
 	if h.Again == nil {
 		return Unread
 	}

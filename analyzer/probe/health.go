@@ -350,7 +350,11 @@ func (h *health) distrust(nonce string) {
 	for i := range e.Secrets {
 		s := &e.Secrets[i]
 		if !isTag(s.Fingerprint) {
-			h.doubts = append(h.doubts, "a fingerprint of it is none")
+			doubt := "a fingerprint of it is none"
+			if s.Fingerprint == "" && s.Present == healthjwt.Differs {
+				doubt = "its source changed while it ran, and what it still holds cannot be seen; restart it"
+			}
+			h.doubts = append(h.doubts, doubt)
 			s.Fingerprint = ""
 		}
 		current = current || s.Role != healthjwt.RolePrevious

@@ -19,6 +19,7 @@ func newRoot(env *environment) *cobra.Command {
 	root.SetErr(env.stderr)
 	root.PersistentFlags().StringVar(&env.rulesDir, "rules", env.getenv("WHY401_RULES_DIR"), "folder of rule packs that extend or replace ours")
 	root.AddCommand(
+		newAgentCmd(env),
 		newAnalyzeCmd(env),
 		newCheckCmd(env),
 		newClassifyCmd(env),
