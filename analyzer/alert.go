@@ -19,6 +19,9 @@ const (
 	AlertResolved AlertState = "resolved"
 )
 
+// alertSettling is the state of an alert that nobody hears of yet.
+const alertSettling AlertState = "settling"
+
 // AlertName is the alertname of every alert that is made of an incident.
 const AlertName = "Why401Incident"
 
@@ -59,24 +62,33 @@ type AlertConfig struct {
 	// Fresh bounds the age of an incident's last failure when its alert
 	// begins; 0 means an hour. A replay of last week wakes nobody.
 	Fresh time.Duration
+	// Settle is how long an incident may gather evidence before its alert
+	// begins, so that the first and often only message names the right cause;
+	// 0 means 30 seconds by the wall clock. It holds for what is less than
+	// critical while the cause cannot be told, and for all that is not
+	// confirmed and that we learn of minutes late: who reads a backlog has
+	// seen half of everything.
+	Settle time.Duration
 	// Keep is how long a resolved alert stays in the updates, so that a sink
 	// that was away can still be told; 0 means 24 hours.
 	Keep time.Duration
 	// URL is where people reach our page, such as https://why401.example;
 	// empty means that alerts carry no link.
 	URL string
+	// Runbooks is the base URL of the pages about causes; empty means none.
+	Runbooks string
 }
 
 func (c AlertConfig) defaults() AlertConfig {
 	for _, d := range []struct {
 		v *time.Duration
 		n time.Duration
-	}{{&c.Quiet, 5 * time.Minute}, {&c.Fresh, time.Hour}, {&c.Keep, 24 * time.Hour}} {
+	}{{&c.Quiet, 5 * time.Minute}, {&c.Fresh, time.Hour}, {&c.Settle, 30 * time.Second}, {&c.Keep, 24 * time.Hour}} {
 		if *d.v <= 0 {
 			*d.v = d.n
 		}
 	}
-	c.URL = strings.TrimRight(c.URL, "/")
+	c.URL, c.Runbooks = strings.TrimRight(c.URL, "/"), strings.TrimRight(c.Runbooks, "/")
 	return c
 }
 
@@ -90,6 +102,19 @@ type Alerts struct {
 	cfg  AlertConfig
 	held map[string]*heldAlert // by fingerprint
 	gone map[string]bool       // forgotten here, but still written down
+}
+
+// learntLate is the age of an incident at first sight from which on we take
+// ourselves for reading a backlog, whose entries come in no order. Incidents
+// open at whole minutes.
+const learntLate = 2 * time.Minute
+
+// settling reports whether an alert should not begin yet.
+func (a *Alerts) settling(now time.Time, h *heldAlert, in *Incident) bool {
+	if h.Alert.State != alertSettling || now.Sub(h.Alert.StartsAt) >= a.cfg.Settle || in.Verdict == Confirmed {
+		return false
+	}
+	return h.Alert.StartsAt.Sub(in.Opened) > learntLate || in.Verdict == Ambiguous && in.Severity != LevelCritical
 }
 
 // heldAlert is the memory of one alert; as JSON it survives a restart.
@@ -125,12 +150,14 @@ func (a *Alerts) Derive(now time.Time, r *Report) []Alert {
 		if !open[f] {
 			h.quiet(now, a.cfg.Quiet)
 		}
-		if h.Alert.State == AlertResolved && now.Sub(h.Alert.EndsAt) > a.cfg.Keep {
+		if h.Alert.State == AlertResolved && now.Sub(h.Alert.EndsAt) > a.cfg.Keep || h.Alert.State == alertSettling && !open[f] {
 			delete(a.held, f)
 			a.gone[f] = true
 			continue
 		}
-		out = append(out, h.Alert.clone())
+		if h.Alert.State != alertSettling {
+			out = append(out, h.Alert.clone())
+		}
 	}
 	slices.SortFunc(out, func(x, y Alert) int {
 		return cmp.Or(cmp.Compare(severityRank(y.Severity), severityRank(x.Severity)), x.StartsAt.Compare(y.StartsAt), cmp.Compare(x.Fingerprint, y.Fingerprint))
@@ -146,11 +173,14 @@ func (a *Alerts) open(now time.Time, f string, in *Incident) {
 		return // history
 	}
 	if h == nil {
-		h = &heldAlert{}
+		h = &heldAlert{Alert: Alert{Fingerprint: f, State: alertSettling, StartsAt: now}}
 		a.held[f] = h
 		delete(a.gone, f)
 	}
 	h.Since = time.Time{}
+	if a.settling(now, h, in) {
+		return
+	}
 	if !firing {
 		if ended := h.Alert.EndsAt; ended.IsZero() || now.Sub(ended) > flapSpan {
 			h.Returns = 0
@@ -167,7 +197,7 @@ func (a *Alerts) open(now time.Time, f string, in *Incident) {
 		h.Alert.Former = append(slices.Clone(h.Alert.Former), was)
 		h.Alert.Severity, h.Alert.Raised = in.Severity, now
 	}
-	h.Alert.describe(in, a.cfg.URL)
+	h.Alert.describe(in, a.cfg)
 }
 
 // quiet notes that an incident is resolved, or no longer a cause of its own.
@@ -231,8 +261,8 @@ func (a *Alerts) Restore(fingerprint string, data []byte) error {
 	if err := json.Unmarshal(data, h); err != nil {
 		return fmt.Errorf("decode alert %s: %w", fingerprint, err)
 	}
-	if h.Alert.Fingerprint != fingerprint || h.Alert.State != AlertFiring && h.Alert.State != AlertResolved {
-		return fmt.Errorf("decode alert %s: wanted a firing or resolved alert of this fingerprint, found %q of %q", fingerprint, h.Alert.State, h.Alert.Fingerprint)
+	if h.Alert.Fingerprint != fingerprint || h.Alert.State != AlertFiring && h.Alert.State != AlertResolved && h.Alert.State != alertSettling {
+		return fmt.Errorf("decode alert %s: wanted a firing, resolved or settling alert of this fingerprint, found %q of %q", fingerprint, h.Alert.State, h.Alert.Fingerprint)
 	}
 	h.saved = h.state()
 	a.held[fingerprint] = h

@@ -74,7 +74,9 @@ func TestAlertLife(t *testing.T) {
 // alert, and only a new episode, a higher severity or the end is told anew.
 func TestAlertIdentity(t *testing.T) {
 	a := NewAlerts(AlertConfig{})
-	first := one(t, a.Derive(alertNoon, openReport(alertNoon, func(in *Incident) { in.Verdict, in.Cause, in.Candidates = Ambiguous, "key.unknown", []Cause{"x", "y"} })))
+	unknown := openReport(alertNoon, func(in *Incident) { in.Verdict, in.Cause, in.Candidates = Ambiguous, "key.unknown", []Cause{"x", "y"} })
+	a.Derive(alertNoon.Add(-time.Minute), unknown)
+	first := one(t, a.Derive(alertNoon, unknown))
 	if first.Annotations["candidates"] != "x, y" {
 		t.Errorf("candidates %q; want x, y", first.Annotations["candidates"])
 	}
@@ -236,5 +238,66 @@ func TestAlertTextsAreHarmless(t *testing.T) {
 				t.Errorf("%s is %.60q of %d bytes; want it visible and bounded", k, v, len(v))
 			}
 		}
+	}
+}
+
+// Nobody is woken by "cannot tell" when half a minute more may name the cause.
+func TestAlertWaitsForTheCause(t *testing.T) {
+	ambiguous := openReport(alertNoon, func(in *Incident) { in.Verdict = Ambiguous })
+	critical := openReport(alertNoon, func(in *Incident) { in.Verdict, in.Severity = Ambiguous, LevelCritical })
+	type step struct {
+		after time.Duration
+		r     *Report
+		want  AlertState
+	}
+	for name, steps := range map[string][]step{
+		"the cause is known":           {{0, openReport(alertNoon), AlertFiring}},
+		"it becomes known":             {{0, ambiguous, ""}, {10 * time.Second, openReport(alertNoon), AlertFiring}, {11 * time.Second, ambiguous, AlertFiring}},
+		"it lasts":                     {{0, ambiguous, ""}, {29 * time.Second, ambiguous, ""}, {30 * time.Second, ambiguous, AlertFiring}},
+		"it was another's consequence": {{0, ambiguous, ""}, {20 * time.Second, &Report{}, ""}, {40 * time.Second, ambiguous, ""}},
+		"critical waits for nothing":   {{0, critical, AlertFiring}},
+		"what came back waits no more": {{0, openReport(alertNoon), AlertFiring}, {time.Second, &Report{}, AlertFiring}, {6 * time.Minute, &Report{}, AlertResolved}, {7 * time.Minute, ambiguous, AlertFiring}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := &notes{m: map[string][]byte{}}
+			for _, s := range steps {
+				a, err := OpenAlerts(t.Context(), AlertConfig{}, n) // a restart at every step
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := a.Follow(t.Context(), n, alertNoon.Add(s.after), s.r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := one(t, got); got.State != s.want {
+					t.Errorf("after %s: state %q; want %q", s.after, got.State, s.want)
+				}
+			}
+		})
+	}
+}
+
+// Who reads a backlog sees its entries in no order: what looks probable may be
+// gone with the next thousand.
+func TestAlertsWaitForABacklog(t *testing.T) {
+	began := func(ago time.Duration, verdict Verdict) *Report {
+		return openReport(alertNoon, func(in *Incident) { in.Opened, in.Verdict = alertNoon.Add(-ago), verdict })
+	}
+	for name, tt := range map[string]struct {
+		r    *Report
+		want [2]AlertState // at first sight, and half a minute later
+	}{
+		"began just now":               {began(time.Minute, Probable), [2]AlertState{AlertFiring, AlertFiring}},
+		"began a while ago":            {began(10*time.Minute, Probable), [2]AlertState{"", AlertFiring}},
+		"began a while ago, confirmed": {began(10*time.Minute, Confirmed), [2]AlertState{AlertFiring, AlertFiring}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := NewAlerts(AlertConfig{})
+			for i, want := range tt.want {
+				if got := one(t, a.Derive(alertNoon.Add(time.Duration(i)*30*time.Second), tt.r)); got.State != want {
+					t.Errorf("after %d half minutes: state %q; want %q", i, got.State, want)
+				}
+			}
+		})
 	}
 }

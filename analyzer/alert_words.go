@@ -17,7 +17,7 @@ func (in *Incident) fingerprint() string {
 const maxNamed = 10
 
 // describe puts an incident into labels and words.
-func (a *Alert) describe(in *Incident, url string) {
+func (a *Alert) describe(in *Incident, cfg AlertConfig) {
 	a.Name = AlertName
 	a.Labels = map[string]string{"alertname": AlertName, "severity": string(a.Severity), "incident": Excerpt(in.ID, 64)}
 	for k, v := range map[string]string{"environment": in.Environment, "key_domain": in.KeyDomain} {
@@ -39,8 +39,11 @@ func (a *Alert) describe(in *Incident, url string) {
 			a.Annotations[k] = Excerpt(v, 1000)
 		}
 	}
-	if url != "" {
-		a.ReportURL = url + "/incidents/" + in.ID
+	if cfg.Runbooks != "" {
+		a.Annotations["runbook_url"] = cfg.Runbooks + "/" + string(in.Cause) + ".md"
+	}
+	if cfg.URL != "" {
+		a.ReportURL = cfg.URL + "/incidents/" + in.ID
 	}
 }
 

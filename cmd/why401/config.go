@@ -13,6 +13,7 @@ import (
 	"github.com/why401/why401/analyzer/source"
 	"github.com/why401/why401/analyzer/store"
 	"github.com/why401/why401/sinks"
+	"github.com/why401/why401/sinks/deploy"
 )
 
 // Config is the whole configuration, composed of what each package declares.
@@ -55,17 +56,25 @@ func (c DiagnosisConfig) Validate() []conf.FieldError {
 type AlertsConfig struct {
 	URL   string        `yaml:"url"`   // where people reach our page, for the links in notifications; empty: no links
 	Quiet time.Duration `yaml:"quiet"` // how long an incident stays resolved before its alert is; 5 minutes
+	// Settle is how long an incident may gather evidence before its alert
+	// begins, while its cause cannot be told or we are behind; 30 seconds.
+	Settle time.Duration `yaml:"settle"`
+	// Runbooks is where the pages about causes lie; those of this project.
+	Runbooks string `yaml:"runbooks"`
 }
 
 func (c AlertsConfig) config() analyzer.AlertConfig {
-	return analyzer.AlertConfig{URL: c.URL, Quiet: c.Quiet}
+	return analyzer.AlertConfig{URL: c.URL, Quiet: c.Quiet, Settle: c.Settle, Runbooks: c.Runbooks}
 }
 
 // Validate returns every problem of the section.
 func (c AlertsConfig) Validate() []conf.FieldError {
 	problems := conf.Between("quiet", c.Quiet, time.Second, time.Hour)
-	if u, err := url.Parse(c.URL); c.URL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
-		problems = append(problems, conf.FieldError{Path: "url", Msg: "wanted an http or https URL, found " + conf.Quote(c.URL), Hint: "write https://why401.example"})
+	problems = append(problems, conf.Between("settle", c.Settle, time.Second, 10*time.Minute)...)
+	for path, text := range map[string]string{"url": c.URL, "runbooks": c.Runbooks} {
+		if u, err := url.Parse(text); text != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+			problems = append(problems, conf.FieldError{Path: path, Msg: "wanted an http or https URL, found " + conf.Quote(text), Hint: "write https://why401.example"})
+		}
 	}
 	return problems
 }
@@ -95,7 +104,7 @@ func defaultConfig() Config {
 		Store:     store.Config{Kind: "sqlite", Path: "why401.db"},
 		Probes:    probe.DefaultConfig(),
 		Diagnosis: DiagnosisConfig{Tick: 5 * time.Second, MinCount: 5},
-		Alerts:    AlertsConfig{Quiet: 5 * time.Minute},
+		Alerts:    AlertsConfig{Quiet: 5 * time.Minute, Settle: 30 * time.Second, Runbooks: deploy.DefaultRunbooks},
 		Web:       WebConfig{Listen: "127.0.0.1:9401"},
 		Log:       LogConfig{Level: "info"},
 	}
