@@ -2,7 +2,7 @@ GO ?= go
 FUZZTIME ?= 10s
 CORPUS ?=
 
-.PHONY: help build test race demo torture lint fuzz bench deps mutation negatives accuracy scenarios probes
+.PHONY: help build test race demo torture lint fuzz bench deps mutation negatives accuracy scenarios probes page
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -56,3 +56,6 @@ probes: ## name what 2,000 services hold, on real libraries too; read 1,000 roun
 	WHY401_CANARIES=2000 WHY401_REQUIRE_REAL=1 $(GO) test -count=1 -timeout 20m -v ./analyzer/probe ./cmd/why401 \
 	  -run '^Test(MatchNamesMutations|FingerprintNamesMutations|TrafficTellsNothing|CanaryNames|NamedByRealLibraries|MatrixOfAllStates|ReplicasDetectionPower|NegativeCanaries|HostileTargets|HostileHealth)$$'
 	$(GO) test -run '^$$' -bench '^BenchmarkProbing$$' -benchtime 50x ./analyzer/probe
+
+page: ## the page in a real Chromium: hostile texts, axe-core, phone, first paint of 500 services over 30 days
+	WHY401_REQUIRE_REAL=1 $(GO) test -count=1 -v -run '^TestBrowser' ./sinks/web

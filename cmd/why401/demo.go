@@ -18,7 +18,7 @@ import (
 func newDemoCmd(env *environment) *cobra.Command {
 	name, format := "", "text"
 	var limit time.Duration
-	seed := uint64(1)
+	o := demoOptions{seed: 1}
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "see it work: real services, a real fault, an embedded Pub/Sub, and the report",
@@ -38,17 +38,22 @@ func newDemoCmd(env *environment) *cobra.Command {
 			if limit > 0 {
 				sc.Duration = limit
 			}
-			report, err := env.demo(cmd.Context(), sc, seed)
-			if err != nil {
+			if o.stay && !cmd.Flags().Changed("web") {
+				o.web = defaultConfig().Web.Listen
+			}
+			if err := o.check(); err != nil {
 				return err
 			}
-			return report.write(env.stdout, format)
+			return env.demo(cmd.Context(), sc, o, func(f *finding) error { return f.write(env.stdout, format) })
 		},
 	}
 	cmd.Flags().StringVar(&name, "scenario", "", "what to play: a name that demo list shows, or a file of your own that ends in .yaml (default rotation-missed)")
 	cmd.Flags().StringVar(&format, "format", format, "text, json, md or html (one file, with pictures)")
 	cmd.Flags().DurationVar(&limit, "duration", 0, "virtual time to play (default: the scenario's)")
-	cmd.Flags().Uint64Var(&seed, "seed", seed, "chance of the scenario")
+	cmd.Flags().Uint64Var(&o.seed, "seed", o.seed, "chance of the scenario")
+	cmd.Flags().StringVar(&o.web, "web", "", "address to serve the page at while it plays, such as 127.0.0.1:9401")
+	cmd.Flags().BoolVar(&o.stay, "stay", false, "go on serving the page until interrupted")
+	cmd.Flags().StringVar(&o.alertmanager, "alertmanager", "", "URL of an Alertmanager that is told of the incidents")
 	cmd.AddCommand(&cobra.Command{
 		Use: "list", Short: "list the scenarios", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -67,34 +72,63 @@ func newDemoCmd(env *environment) *cobra.Command {
 
 // demo plays a scenario: the platform's entries are published to the embedded
 // Pub/Sub and come back through the same subscription, pipeline and report as
-// in a deployment.
-func (env *environment) demo(ctx context.Context, sc lab.Scenario, seed uint64) (*finding, error) {
-	say := func(f string, args ...any) { fmt.Fprintf(env.stderr, f+"\n", args...) }
+// in a deployment. show is given the report of the end.
+func (env *environment) demo(ctx context.Context, sc lab.Scenario, o demoOptions, show func(*finding) error) error {
+	if o.alertmanager != "" {
+		if err := reachable(ctx, o.alertmanager); err != nil {
+			return err
+		}
+	}
 	set, err := env.running()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	server, err := source.StartEmbedded(ctx)
 	if err != nil {
-		return nil, exitWith(exitBackend, err)
+		return exitWith(exitBackend, err)
 	}
 	defer func() { _ = server.Close() }() // in memory: nothing to lose
 	held, err := store.Open(ctx, store.Config{Kind: "memory"})
 	if err != nil {
-		return nil, exitWith(exitBackend, err)
+		return exitWith(exitBackend, err)
 	}
 	defer func() { _ = held.Close() }() // likewise
 	p, err := analyzer.NewPipeline(ctx, set, held, nil, analyzer.LedgerConfig{JoinSpan: 10 * time.Minute})
 	if err != nil {
-		return nil, exitWith(exitBackend, err)
+		return exitWith(exitBackend, err)
 	}
+	diagnosis := analyzer.DiagnosisConfig{KeyDomains: sc.Domains()}
+	page, err := env.openDemoPage(ctx, p, held, diagnosis, o)
+	if err != nil {
+		return err
+	}
+	defer page.end()
+	env.say("demo: %s", sc.About)
+	env.say("demo: embedded Pub/Sub, %d services on loopback, %s of virtual time", len(sc.Services), sc.Duration)
+	if page.url != "" {
+		env.say("demo: look at %s", page.url)
+	}
+	if err := env.play(ctx, sc, o.seed, server, p); err != nil {
+		return err
+	}
+	if err := show(findingOf(p, diagnosis)); err != nil {
+		return err
+	}
+	if o.stay {
+		env.say("demo: %s stays until you interrupt", page.url)
+		<-ctx.Done()
+	}
+	return nil
+}
+
+func (env *environment) say(f string, args ...any) { fmt.Fprintf(env.stderr, f+"\n", args...) }
+
+// play runs the platform until all of its entries have come back.
+func (env *environment) play(ctx context.Context, sc lab.Scenario, seed uint64, server *source.Embedded, p *analyzer.Pipeline) error {
 	pull, err := source.NewPubSub(server.Config())
 	if err != nil {
-		return nil, exitWith(exitBackend, err)
+		return exitWith(exitBackend, err)
 	}
-	say("demo: %s", sc.About)
-	say("demo: embedded Pub/Sub, %d services on loopback, %s of virtual time", len(sc.Services), sc.Duration)
-
 	pullCtx, stop := context.WithCancel(ctx)
 	defer stop()
 	pulled := make(chan error, 1)
@@ -102,24 +136,24 @@ func (env *environment) demo(ctx context.Context, sc lab.Scenario, seed uint64) 
 	truth, err := lab.Run(ctx, sc, lab.Options{
 		Seed:  seed,
 		Emit:  func(ctx context.Context, entry []byte) error { return server.Publish(ctx, entry) },
-		Logf:  func(f string, args ...any) { say("demo: "+f, args...) },
+		Logf:  func(f string, args ...any) { env.say("demo: "+f, args...) },
 		Speed: 90, Sockets: true,
 	})
 	if err != nil {
-		return nil, exitWith(exitBackend, fmt.Errorf("play scenario: %w", err))
+		return exitWith(exitBackend, fmt.Errorf("play scenario: %w", err))
 	}
-	say("demo: %d entries published; reading the rest of them from the subscription", truth.Entries)
+	env.say("demo: %d entries published; reading the rest of them from the subscription", truth.Entries)
 	if err := drained(ctx, p, truth.Entries, pulled); err != nil {
-		return nil, err
+		return err
 	}
 	stop()
 	if err := <-pulled; err != nil && !errors.Is(err, context.Canceled) {
-		return nil, exitWith(exitBackend, err)
+		return exitWith(exitBackend, err)
 	}
 	if err := p.Flush(ctx); err != nil {
-		return nil, exitWith(exitBackend, err)
+		return exitWith(exitBackend, err)
 	}
-	return findingOf(p, analyzer.DiagnosisConfig{KeyDomains: sc.Domains()}), nil
+	return nil
 }
 
 // drained waits until the pipeline has seen n distinct entries.

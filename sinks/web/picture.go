@@ -122,13 +122,17 @@ func timelineOf(s *analyzer.Series, from, to time.Time) timeline {
 	return timeline{s.From, time.Duration(s.Step) * time.Second, from, to}
 }
 
-// minutes is how much of step i was seen, in minutes; at least a quarter of
-// the step, so that a glimpse is not blown up.
-func (l timeline) minutes(i int) float64 {
+// seen is how much of step i was.
+func (l timeline) seen(i int) time.Duration {
 	begin := l.first.Add(l.step * time.Duration(i))
-	seen := earlier(l.to, begin.Add(l.step)).Sub(later(l.from, begin))
-	return max(seen, l.step/4).Minutes()
+	return earlier(l.to, begin.Add(l.step)).Sub(later(l.from, begin))
 }
+
+// glimpse reports whether too little of step i was seen to tell a rate.
+func (l timeline) glimpse(i int) bool { return l.seen(i) < l.step/4 }
+
+// minutes is what counts of step i are divided by.
+func (l timeline) minutes(i int) float64 { return max(l.seen(i), l.step/4).Minutes() }
 
 // stacked draws layers over time, in counts a minute.
 func stacked(id, title string, layers []layer, over timeline, marks []moment) chart {
@@ -148,6 +152,21 @@ func stacked(id, title string, layers []layer, over timeline, marks []moment) ch
 	}
 	labels, described := clockLabels(from, step, points), describe(layers, from, step)
 	c.Rows = rows(layers, from, step)
+	if points > 3 && over.glimpse(points-1) {
+		points--
+		for i := range values {
+			values[i] = values[i][:points]
+		}
+		labels = labels[:points]
+	}
+	if points > 3 && over.glimpse(0) {
+		points--
+		from = from.Add(step)
+		for i := range values {
+			values[i] = values[i][1:]
+		}
+		labels = labels[1:]
+	}
 	if points == 1 { // a line needs two
 		for i := range values {
 			values[i] = append(values[i], values[i][0])
@@ -197,11 +216,15 @@ func (p *picture) moments(marks []moment, from, to time.Time) {
 		x := p.x(m.At, from, to)
 		p.line(m.Role, x)
 		width := 6 * len(m.Name)
-		if m.Name == "" || x-width/2 < free || x+width/2 > p.width {
-			continue
+		switch {
+		case m.Name == "":
+		case x-width/2 >= free && x+width/2 <= p.width:
+			p.label(m.Role+" lbl", "mid", x, p.plot.top-6, m.Name)
+			free = x + width/2 + 8
+		case x-4 >= free && x+width <= p.width:
+			p.label(m.Role+" lbl", "beg", x-4, p.plot.top-6, m.Name)
+			free = x + width + 8
 		}
-		p.label(m.Role+" lbl", "mid", x, p.plot.top-6, m.Name)
-		free = x + width/2 + 8
 	}
 }
 

@@ -2,6 +2,7 @@ package web
 
 import (
 	"html/template"
+	"strings"
 	"time"
 
 	"github.com/go-analyze/charts"
@@ -85,6 +86,9 @@ func bars(painter *charts.Painter, l lane, i int, box plot, from, to time.Time) 
 }
 
 func spanName(h holding) string {
+	if before, ok := strings.CutPrefix(h.Version, "before "); ok {
+		return "before version " + before
+	}
 	if len(h.Version) <= 3 {
 		return "version " + h.Version
 	}

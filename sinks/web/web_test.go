@@ -66,7 +66,7 @@ func TestHostileTextsAreText(t *testing.T) {
 	// Names stand in pictures where there is room for them.
 	trim := func(list []string) []string {
 		return slices.DeleteFunc(list, func(s string) bool {
-			return slices.Contains([]string{"text class=lbl on beg x y", "text class=mark lbl mid x y", "text class=bad lbl mid x y"}, s)
+			return slices.Contains([]string{"text class=lbl on beg x y", "text class=mark lbl mid x y", "text class=bad lbl mid x y", "text class=mark lbl beg x y", "text class=bad lbl beg x y"}, s)
 		})
 	}
 	want := map[string][]string{}
