@@ -23,7 +23,7 @@ type complaint struct {
 	baseline float64 // the same share in the hour before
 	quiet    bool    // it ended
 	told     map[*fact]told
-	cited    []string // what the fact that is being asked rests on
+	cited    []rest // what the fact that is being asked rests on
 }
 
 // complaints finds what stands out of its baseline at a service, both as a

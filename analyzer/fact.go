@@ -1,6 +1,9 @@
 package analyzer
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // A fact is one thing that the evidence may show about a complaint, with the
 // words that say so to a person. Facts know nothing of causes; causes are
@@ -44,7 +47,14 @@ func truth(holds bool) answer {
 type told struct {
 	answer answer
 	words  string
-	rests  []string
+	rests  []rest
+}
+
+// rest is one thing that a fact was read from; only is false when another
+// would have done as well.
+type rest struct {
+	what string
+	only bool
 }
 
 // tell asks a fact once and remembers the answer.
@@ -65,17 +75,29 @@ func (c *complaint) tell(f *fact) told {
 }
 
 // cite notes what the fact that is being asked rests on.
-func (c *complaint) cite(what string) {
-	if !slices.Contains(c.cited, what) {
-		c.cited = append(c.cited, what)
+func (c *complaint) cite(r rest) {
+	if !slices.Contains(c.cited, r) {
+		c.cited = append(c.cited, r)
 	}
 }
 
 // on cites a change and returns it.
 func (c *complaint) on(x *Change) *Change {
 	if x != nil {
-		c.cite(x.ref())
+		c.cite(rest{x.ref(), true})
 	}
+	return x
+}
+
+// seek returns the latest of the changes that lies in (from, until] and is of
+// one of the kinds, and cites it; it is spare when there is another.
+func (c *complaint) seek(list []*Change, from, until time.Time, keep func(*Change) bool, kinds ...ChangeKind) *Change {
+	x := last(list, from, until, keep, kinds...)
+	if x == nil {
+		return nil
+	}
+	spare := last(list, from, until, func(o *Change) bool { return o != x && (keep == nil || keep(o)) }, kinds...)
+	c.cite(rest{x.ref(), spare == nil})
 	return x
 }
 

@@ -15,14 +15,18 @@ const adoption = 24 * time.Hour
 // last returns the latest change of the given kinds in (from, until] for
 // which keep holds, or nil.
 func (sc *scene) last(from, until time.Time, keep func(*Change) bool, kinds ...ChangeKind) *Change {
-	end, _ := slices.BinarySearchFunc(sc.changes, until, func(c *Change, t time.Time) int {
+	return last(sc.changes, from, until, keep, kinds...)
+}
+
+func last(list []*Change, from, until time.Time, keep func(*Change) bool, kinds ...ChangeKind) *Change {
+	end, _ := slices.BinarySearchFunc(list, until, func(c *Change, t time.Time) int {
 		if c.At.After(t) {
 			return 1
 		}
 		return -1
 	})
-	for i := end - 1; i >= 0 && sc.changes[i].At.After(from); i-- {
-		if c := sc.changes[i]; slices.Contains(kinds, c.Kind) && (keep == nil || keep(c)) {
+	for i := end - 1; i >= 0 && list[i].At.After(from); i-- {
+		if c := list[i]; slices.Contains(kinds, c.Kind) && (keep == nil || keep(c)) {
 			return c
 		}
 	}
@@ -76,10 +80,13 @@ var factRotation = &fact{"rotation_before", signalChange, func(c *complaint) (an
 
 var factNoRotation = negate(factRotation, "no_rotation_before", "no change of the shared key came before")
 
+// own are the changes of the complaint's service.
+func (c *complaint) own() []*Change { return c.scene.of(c.service) }
+
 // startSince is the first start or deploy of the complaint's service after t
 // and before its onset.
 func (c *complaint) startSince(t time.Time) *Change {
-	return c.scene.last(t, c.horizon(), func(x *Change) bool { return x.concerns(c.service) }, InstanceStarted, RevisionDeployed, SecretLoaded)
+	return c.scene.lastOf(c.service, t, c.horizon(), nil, InstanceStarted, RevisionDeployed, SecretLoaded)
 }
 
 var factOlderThanRotation = &fact{"older_than_rotation", signalTime, func(c *complaint) (answer, string) {
@@ -106,25 +113,19 @@ func (c *complaint) seenBefore(t time.Time) bool {
 }
 
 var factDeploy = &fact{"deploy_before", signalChange, func(c *complaint) (answer, string) {
-	d := c.on(c.deploy())
+	d := c.seek(c.own(), c.onset().Add(-c.scene.cfg.Near), c.horizon(), nil, RevisionDeployed, ConfigEdited)
 	if d == nil {
 		return no, ""
 	}
 	return yes, fmt.Sprintf("%s of %s at %s came just before", d.Kind, d.Target, d.At.UTC().Format("15:04:05"))
 }}
 
-// deploy is the deploy or configuration change of the service itself just
-// before the onset.
-func (c *complaint) deploy() *Change {
-	return c.scene.last(c.onset().Add(-c.scene.cfg.Near), c.horizon(), func(x *Change) bool { return x.concerns(c.service) }, RevisionDeployed, ConfigEdited)
-}
-
 var factDeployElsewhere = &fact{"signer_deployed_before", signalChange, func(c *complaint) (answer, string) {
 	signers := c.scene.signers()
 	if len(signers) == 0 {
 		return unknown, ""
 	}
-	d := c.on(c.scene.last(c.onset().Add(-c.scene.cfg.Near), c.horizon(), func(x *Change) bool { return slices.Contains(signers, x.Target) && !x.concerns(c.service) }, RevisionDeployed, ConfigEdited))
+	d := c.seek(c.scene.changes, c.onset().Add(-c.scene.cfg.Near), c.horizon(), func(x *Change) bool { return slices.Contains(signers, x.Target) && !x.concerns(c.service) }, RevisionDeployed, ConfigEdited)
 	if d == nil {
 		return no, ""
 	}
@@ -156,7 +157,7 @@ func (sc *scene) signers() []string {
 // factDeployNear: somebody who mints or verifies tokens of the key domain was
 // deployed just before, be it the service itself or one that calls it.
 var factDeployNear = &fact{"deploy_in_domain", signalChange, func(c *complaint) (answer, string) {
-	d := c.on(c.scene.last(c.onset().Add(-c.scene.cfg.Near), c.horizon(), c.scene.member, RevisionDeployed, ConfigEdited))
+	d := c.seek(c.scene.changes, c.onset().Add(-c.scene.cfg.Near), c.horizon(), c.scene.member, RevisionDeployed, ConfigEdited)
 	if d == nil {
 		return no, ""
 	}
@@ -171,10 +172,9 @@ func (sc *scene) member(x *Change) bool {
 
 // factRestartOnly: the process began anew with the configuration of before.
 var factRestartOnly = &fact{"restart_only", signalChange, func(c *complaint) (answer, string) {
-	own := func(x *Change) bool { return x.concerns(c.service) }
 	near := c.onset().Add(-c.scene.cfg.Near)
-	s := c.on(c.scene.last(c.onset().Add(-2*time.Minute), c.horizon(), own, InstanceStarted))
-	if s == nil || c.scene.last(near, c.horizon(), own, RevisionDeployed, ConfigEdited) != nil {
+	s := c.seek(c.own(), c.onset().Add(-2*time.Minute), c.horizon(), nil, InstanceStarted)
+	if s == nil || c.scene.lastOf(c.service, near, c.horizon(), nil, RevisionDeployed, ConfigEdited) != nil {
 		return no, ""
 	}
 	return yes, "it began with a start of the service at " + s.At.UTC().Format(time.TimeOnly) + ", without a deploy"
@@ -190,7 +190,7 @@ var factByHand = &fact{"version_by_hand", signalChange, func(c *complaint) (answ
 }}
 
 var factStart = &fact{"start_before", signalTime, func(c *complaint) (answer, string) {
-	s := c.on(c.scene.last(c.onset().Add(-2*time.Minute), c.horizon(), func(x *Change) bool { return x.concerns(c.service) }, InstanceStarted, RevisionDeployed))
+	s := c.seek(c.own(), c.onset().Add(-2*time.Minute), c.horizon(), nil, InstanceStarted, RevisionDeployed)
 	if s == nil {
 		return no, ""
 	}
@@ -198,7 +198,7 @@ var factStart = &fact{"start_before", signalTime, func(c *complaint) (answer, st
 }}
 
 var factVersionGone = &fact{"version_gone", signalChange, func(c *complaint) (answer, string) {
-	v := c.on(c.scene.last(c.onset().Add(-adoption), c.horizon(), c.scene.shares, SecretVersionDisabled, SecretVersionDestroyed))
+	v := c.seek(c.scene.changes, c.onset().Add(-adoption), c.horizon(), c.scene.shares, SecretVersionDisabled, SecretVersionDestroyed)
 	if v == nil {
 		return no, ""
 	}
@@ -206,7 +206,7 @@ var factVersionGone = &fact{"version_gone", signalChange, func(c *complaint) (an
 }}
 
 var factPolicy = &fact{"policy_changed", signalChange, func(c *complaint) (answer, string) {
-	p := c.on(c.scene.last(c.onset().Add(-adoption), c.horizon(), nil, PolicyChanged))
+	p := c.seek(c.scene.changes, c.onset().Add(-adoption), c.horizon(), nil, PolicyChanged)
 	if p == nil {
 		return no, ""
 	}
@@ -214,7 +214,7 @@ var factPolicy = &fact{"policy_changed", signalChange, func(c *complaint) (answe
 }}
 
 var factKeyAdded = &fact{"key_added", signalChange, func(c *complaint) (answer, string) {
-	k := c.on(c.scene.last(c.onset().Add(-adoption), c.horizon(), nil, JWKSKeyAdded))
+	k := c.seek(c.scene.changes, c.onset().Add(-adoption), c.horizon(), nil, JWKSKeyAdded)
 	if k == nil {
 		return no, ""
 	}
@@ -223,7 +223,7 @@ var factKeyAdded = &fact{"key_added", signalChange, func(c *complaint) (answer, 
 
 var factKeyRemoved = &fact{"key_removed", signalChange, func(c *complaint) (answer, string) {
 	kids := c.population(DimKeyID)
-	k := c.on(c.scene.last(c.onset().Add(-adoption), c.horizon(), func(x *Change) bool { return len(kids) == 0 || kids[x.Version] > 0 }, JWKSKeyRemoved))
+	k := c.seek(c.scene.changes, c.onset().Add(-adoption), c.horizon(), func(x *Change) bool { return len(kids) == 0 || kids[x.Version] > 0 }, JWKSKeyRemoved)
 	if k == nil {
 		return no, ""
 	}

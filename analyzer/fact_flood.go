@@ -121,8 +121,8 @@ var factEndedByChange = &fact{"ended_by_change", signalChange, func(c *complaint
 		return no, ""
 	}
 	end := c.end()
-	x := c.on(c.scene.last(end.Add(-3*time.Minute), end.Add(time.Minute), func(x *Change) bool { return x.concerns(c.service) && x.At.After(c.onset().Add(2*time.Minute)) },
-		RevisionDeployed, InstanceStarted, ConfigEdited))
+	x := c.seek(c.own(), end.Add(-3*time.Minute), end.Add(time.Minute), func(x *Change) bool { return x.At.After(c.onset().Add(2 * time.Minute)) },
+		RevisionDeployed, InstanceStarted, ConfigEdited)
 	if x == nil {
 		return no, ""
 	}

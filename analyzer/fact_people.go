@@ -54,7 +54,7 @@ var factPeersSound = &fact{"peers_sound", signalPopulation, func(c *complaint) (
 		return no, ""
 	}
 	if len(sound) == 1 {
-		c.cite(serviceRef(sound[0]))
+		c.cite(rest{serviceRef(sound[0]), true})
 	}
 	return yes, "other services that verify tokens of the same key domain accept them over the same time: " + list(sound)
 }}
@@ -82,7 +82,7 @@ var factSeveral = &fact{"several_services", signalPopulation, func(c *complaint)
 		return no, ""
 	}
 	if len(f) == 1 {
-		c.cite(serviceRef(f[0]))
+		c.cite(rest{serviceRef(f[0]), true})
 	}
 	return yes, "it began at the same time at " + list(f)
 }}
@@ -234,7 +234,7 @@ var factSignersFail = &fact{"issuer_fails", signalPopulation, func(c *complaint)
 		s := Service{m.Name, c.service.Environment}
 		now, before := c.scene.ledger.window.Service(s, c.from, c.to+1), c.scene.ledger.window.Service(s, c.from-120, c.from)
 		if before.Accepted > 0 && now.Accepted == 0 {
-			c.cite(serviceRef(m.Name))
+			c.cite(rest{serviceRef(m.Name), true})
 			return yes, m.Name + ", which signs tokens, has let nothing through meanwhile"
 		}
 	}

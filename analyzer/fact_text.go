@@ -28,7 +28,7 @@ var configurationReasons = []Reason{MissingSecret, WeakSecret, SecretLoadFailed,
 func saysNearby(name, words string, any ...string) *fact {
 	return &fact{name, signalText, func(c *complaint) (answer, string) {
 		since := c.onset().Add(-c.scene.cfg.Near)
-		if s := c.scene.last(c.onset().Add(-adoption), c.horizon(), func(x *Change) bool { return x.concerns(c.service) }, InstanceStarted, RevisionDeployed); s != nil {
+		if s := c.scene.lastOf(c.service, c.onset().Add(-adoption), c.horizon(), nil, InstanceStarted, RevisionDeployed); s != nil {
 			since = s.At
 		}
 		since = since.Add(-time.Minute)

@@ -92,7 +92,7 @@ var factEachStart = &fact{"each_start", signalTime, func(c *complaint) (answer, 
 			break
 		}
 		at := time.Unix(from*60, 0)
-		if c.scene.last(at.Add(-2*time.Minute), at.Add(time.Minute), func(x *Change) bool { return x.concerns(c.service) }, InstanceStarted, RevisionDeployed) != nil {
+		if c.scene.lastOf(c.service, at.Add(-2*time.Minute), at.Add(time.Minute), nil, InstanceStarted, RevisionDeployed) != nil {
 			with++
 		} else {
 			without++

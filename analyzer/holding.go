@@ -36,19 +36,19 @@ type versionEvent struct {
 
 // history is a secret's versions in order of time.
 func (sc *scene) history(secret string) []versionEvent {
-	var out []versionEvent
-	for _, c := range sc.changes {
-		if shortName(c.Target) != secret {
-			continue
-		}
-		switch c.Kind {
-		case SecretVersionAdded, SecretVersionEnabled, SecretRotated, ValueChanged:
-			out = append(out, versionEvent{c.At, c.Version, false, c})
-		case SecretVersionDisabled, SecretVersionDestroyed:
-			out = append(out, versionEvent{c.At, c.Version, true, c})
+	if sc.histories == nil {
+		sc.histories = map[string][]versionEvent{}
+		for _, c := range sc.changes {
+			name := shortName(c.Target)
+			switch c.Kind {
+			case SecretVersionAdded, SecretVersionEnabled, SecretRotated, ValueChanged:
+				sc.histories[name] = append(sc.histories[name], versionEvent{c.At, c.Version, false, c})
+			case SecretVersionDisabled, SecretVersionDestroyed:
+				sc.histories[name] = append(sc.histories[name], versionEvent{c.At, c.Version, true, c})
+			}
 		}
 	}
-	return out
+	return sc.histories[secret]
 }
 
 // before names the version that was the newest until the first step of a
@@ -97,7 +97,7 @@ func compareVersion(a, b string) int {
 // that follow each other within two minutes.
 func (sc *scene) beginnings(s Service, t time.Time) []*Change {
 	var out []*Change
-	for _, c := range sc.changes {
+	for _, c := range sc.of(s) {
 		if c.At.After(t) || !c.concerns(s) || c.Kind != InstanceStarted && c.Kind != RevisionDeployed {
 			continue
 		}
@@ -213,7 +213,7 @@ func (sc *scene) fromVolume(out *Holding, by *Change, note func(*Change, string,
 
 // loaded takes the service's own word for what it read last.
 func (sc *scene) loaded(out *Holding, s Service, secret string, note func(*Change, string, ...any)) {
-	c := sc.last(time.Time{}, sc.now, func(x *Change) bool {
+	c := sc.lastOf(s, time.Time{}, sc.now, func(x *Change) bool {
 		return x.Service == s && x.Version != "" && shortName(x.Target) == secret
 	}, SecretLoaded)
 	if c == nil {

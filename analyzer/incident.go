@@ -25,6 +25,7 @@ func (sc *scene) incident(k *conclusion, affected []string) Incident {
 		}
 	}
 	sc.evidence(&in, k)
+	in.Evidence = sc.weighed(k)
 	sc.severity(&in, k)
 	slices.Sort(in.Services)
 	if k.verdict != Confirmed && len(k.complaints) > 0 {

@@ -67,15 +67,16 @@ func (sc *scene) latentStale(held []Holding, add latentFunc) {
 		if by == nil {
 			continue
 		}
-		var took []string
+		var took, others []string
 		for _, o := range held {
 			if o.Secret == h.Secret && o.took && o.Service != h.Service {
-				took = append(took, o.Service)
+				took, others = append(took, o.Service), append(others, o.Evidence...)
 			}
 		}
 		if len(took) == 0 {
 			continue // nobody took it up: nothing differs yet
 		}
+		h.Evidence = append(slices.Clone(h.Evidence), others...)
 		cause, level, words := Cause("key.stale_cache"), LevelWarning, slices.Clone(h.Why)
 		words = append(words, fmt.Sprintf("so %s holds version %s, and %s version %s: it will fail when the signers switch, or with the next partial restart", h.Service, strings.Join(h.Versions, ", "), list(took), h.Newest))
 		switch until := by.At.Add(overlap); {
@@ -181,7 +182,7 @@ var factHoldsOld = &fact{"holds_old", signalChange, func(c *complaint) (answer, 
 			continue
 		}
 		for _, e := range h.Evidence {
-			c.cite(e)
+			c.cite(rest{e, true})
 		}
 		if h.sure && h.behind && !isPinned(h) {
 			return yes, fmt.Sprintf("by its starts it holds version %s of %s, the newest is %s", strings.Join(h.Versions, ", "), h.Secret, h.Newest)

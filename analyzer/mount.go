@@ -52,7 +52,7 @@ func (sc *scene) mounts(s Service, t time.Time) (list []mount, seen bool) {
 // manifest is the latest deploy of a service before t that lists secret
 // references, or nil.
 func (sc *scene) manifest(s Service, t time.Time) *Change {
-	return sc.last(time.Time{}, t, func(x *Change) bool { return x.concerns(s) && x.Details[MountsDetail] != "" }, RevisionDeployed)
+	return sc.lastOf(s, time.Time{}, t, func(x *Change) bool { return x.Details[MountsDetail] != "" }, RevisionDeployed)
 }
 
 // mounted are the secret references of the complaint's service when it began.

@@ -98,6 +98,7 @@ type Incident struct {
 	Baseline    float64    `json:"baseline"` // the same share before Opened
 	Summary     string     `json:"summary"`
 	For         []string   `json:"for"`
+	Evidence    []Evidence `json:"evidence,omitempty"` // what of For decides, and what that rests on
 	Against     []string   `json:"against"`
 	Do          []string   `json:"do"`
 	Exemplars   []Exemplar `json:"exemplars,omitempty"`

@@ -18,8 +18,10 @@ type scene struct {
 	services   []Service
 	complaints []*complaint
 	byFamily   map[*family][]*complaint
-	verify     []Service // see verifiers
-	changes    []*Change // the earliest first
+	verify     []Service            // see verifiers
+	changes    []*Change            // the earliest first
+	index      map[string][]*Change // see of
+	histories  map[string][]versionEvent
 	results    []*ProbeResult
 	now        time.Time
 	starts     bool // the log export tells of starts and deploys at all
@@ -100,6 +102,25 @@ func shortName(resource string) string {
 
 // concerns reports whether a change is one of the service itself.
 func (c *Change) concerns(s Service) bool { return c.Target == s.Name || c.Service == s }
+
+// of lists the changes of one service, the earliest first.
+func (sc *scene) of(s Service) []*Change {
+	if sc.index == nil {
+		sc.index = map[string][]*Change{}
+		for _, c := range sc.changes {
+			sc.index[c.Target] = append(sc.index[c.Target], c)
+			if c.Service.Name != c.Target {
+				sc.index[c.Service.Name] = append(sc.index[c.Service.Name], c)
+			}
+		}
+	}
+	return sc.index[s.Name]
+}
+
+// lastOf is last among the changes of one service.
+func (sc *scene) lastOf(s Service, from, until time.Time, keep func(*Change) bool, kinds ...ChangeKind) *Change {
+	return last(sc.of(s), from, until, keep, kinds...)
+}
 
 // shares reports whether a secret's change may matter to the services of the
 // scene: the declared secret, else one that some revision mounts, else any

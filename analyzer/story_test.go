@@ -76,14 +76,14 @@ func nonEmpty(text string) []string {
 	return slices.DeleteFunc(strings.Split(strings.TrimSpace(text), "\n"), func(s string) bool { return strings.TrimSpace(s) == "" })
 }
 
-// tell feeds the entries of the steps that keep lets through.
-func (s *story) tell(t testing.TB, set *rules.Set, probes []analyzer.ProbeResult, keep func(*step) bool) *analyzer.Report {
+// tell feeds the entries, less what drop takes out.
+func (s *story) tell(t testing.TB, set *rules.Set, probes []analyzer.ProbeResult, drop func(timed) bool) *analyzer.Report {
 	t.Helper()
 	p, err := analyzer.NewPipeline(t.Context(), set, &memory{}, nil, analyzer.LedgerConfig{Volatile: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	feed(t, p, 500, s.script.entries(keep)...)
+	feed(t, p, 500, s.script.entries(drop)...)
 	return p.Report(analyzer.DiagnosisConfig{Probes: probes, KeyDomains: s.script.domains})
 }
 

@@ -32,32 +32,33 @@ type script struct {
 
 // step is one line of a script, with the entries that it made.
 type step struct {
-	line    string
-	service string
-	n       int
-	made    []timed
+	n    int
+	made []timed
 }
 
 type timed struct {
-	at    time.Duration
-	entry string
+	at      time.Duration
+	service string
+	entry   string
 }
 
 func (sc *script) add(at time.Duration, entries ...string) {
 	st := &step{}
 	for _, e := range entries {
-		st.made = append(st.made, timed{at, e})
+		st.made = append(st.made, timed{at, "", e})
 	}
 	sc.steps = append(sc.steps, st)
 }
 
-// entries returns what the steps made, in order of time.
-func (sc *script) entries(keep func(*step) bool) []string {
+// entries returns what the steps made, in order of time, less what drop takes
+// out.
+func (sc *script) entries(drop func(timed) bool) []string {
 	var all []timed
 	for _, s := range sc.steps {
-		if keep == nil || keep(s) {
-			all = append(all, s.made...)
-		}
+		all = append(all, s.made...)
+	}
+	if drop != nil {
+		all = slices.DeleteFunc(all, drop)
 	}
 	slices.SortStableFunc(all, func(a, b timed) int { return cmp.Compare(a.at, b.at) })
 	out := make([]string, len(all))
@@ -79,7 +80,7 @@ func (sc *script) read(text string) error {
 		if len(words) < 3 {
 			return fmt.Errorf("line %d: wanted a time, a verb and what it takes, found %q", i+1, line)
 		}
-		c := call{sc: sc, step: &step{line: line, n: i}, opts: map[string]string{}}
+		c := call{sc: sc, step: &step{n: i}, opts: map[string]string{}}
 		from, to, _ := strings.Cut(words[0], "..")
 		if c.from, err = time.ParseDuration(from); err != nil {
 			return fmt.Errorf("line %d: %w", i+1, err)
@@ -165,8 +166,7 @@ func (c *call) emit(at time.Duration, service, log, trace, instance, payload str
 		instance = fmt.Sprintf(`"labels":{"instanceId":%q},`, instance)
 	}
 	id := fmt.Sprintf("s%d-%d", c.step.n, len(c.step.made))
-	c.step.service = service
-	c.step.made = append(c.step.made, timed{at, fmt.Sprintf(`{"insertId":%q,"logName":"projects/acme-%s/logs/%s","timestamp":%q,%s%s"resource":{"type":"cloud_run_revision","labels":{"project_id":"acme-%s","service_name":%q,"revision_name":%q}},%s}`,
+	c.step.made = append(c.step.made, timed{at, service, fmt.Sprintf(`{"insertId":%q,"logName":"projects/acme-%s/logs/%s","timestamp":%q,%s%s"resource":{"type":"cloud_run_revision","labels":{"project_id":"acme-%s","service_name":%q,"revision_name":%q}},%s}`,
 		id, env, log, began.Add(at).Format(time.RFC3339Nano), trace, instance, env, service, service+"-"+cmp.Or(c.opts["rev"], "1"), payload)})
 }
 
