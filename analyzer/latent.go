@@ -128,6 +128,11 @@ func (sc *scene) latentDrift(held []Holding, add latentFunc) {
 		}
 		for _, k := range sources {
 			h := Holding{Service: k.service.Name, Environment: k.service.Environment, Evidence: []string{k.deploy.ref()}}
+			if k.mount.secret != want && sc.takes(k.service, want) {
+				add("env.precedence_conflict", LevelWarning, k.deploy.At, h, fmt.Sprintf("the revision of %s deployed at %s sets several variables that may hold the key: %s from %s beside one from %s, which its peers of the key domain use",
+					k.service.Name, clock(k.deploy.At), k.mount.name, k.mount.secret, want))
+				continue
+			}
 			if k.mount.secret != want {
 				cause := Cause("key.cross_service_drift")
 				if sc.bearsOther(k.mount.secret, k.service.Environment) != "" {
@@ -140,6 +145,12 @@ func (sc *scene) latentDrift(held []Holding, add latentFunc) {
 			sc.latentPin(k, sources, held, h, add)
 		}
 	}
+}
+
+// takes reports whether the revision of a service takes a key from a secret.
+func (sc *scene) takes(s Service, secret string) bool {
+	list, _ := sc.keyMounts(s, sc.now.Add(time.Second))
+	return slices.ContainsFunc(list, func(m mount) bool { return m.secret == secret })
 }
 
 // latentPin: of two that pin versions of one secret, the lower is behind.

@@ -41,19 +41,20 @@ func (sc *scene) weighed(k *conclusion) []Evidence {
 			}
 			said[f.name+t.words] = true
 			e := Evidence{Kind: string(f.signal), Says: t.words}
-			var only []string
-			for _, r := range t.rests {
-				e.RestsOn = append(e.RestsOn, r.what)
-				if r.only {
-					only = append(only, r.what)
+			if decides := k.verdict == Probable && len(k.lines) == 0; decides && len(t.rests) == 0 {
+				e.Needed = !k.stands(func(o *complaint, g *fact) bool { return o != c || g != f })
+			} else if decides {
+				for _, r := range t.rests {
+					if r.only && !k.standsWithout(r.what) {
+						e.Needed, e.RestsOn = true, append(e.RestsOn, r.what)
+					}
 				}
 			}
-			if len(only) > 0 {
-				e.RestsOn = only
+			if !e.Needed {
+				for _, r := range t.rests {
+					e.RestsOn = append(e.RestsOn, r.what)
+				}
 			}
-			e.Needed = k.verdict == Probable && len(k.lines) == 0 && !k.stands(func(o *complaint, g *fact) bool {
-				return (o != c || g != f) && !slices.ContainsFunc(o.tell(g).rests, func(r rest) bool { return r.only && slices.Contains(only, r.what) })
-			}) && (len(e.RestsOn) == 0 || len(only) > 0)
 			out = append(out, e)
 		}
 	}
@@ -67,6 +68,14 @@ func (k *conclusion) stands(keep func(*complaint, *fact) bool) bool {
 		return slices.ContainsFunc(k.cause.needs, func(alternative []*fact) bool {
 			return !slices.ContainsFunc(alternative, func(f *fact) bool { return !c.holds(f) || !keep(c, f) })
 		})
+	})
+}
+
+// standsWithout reports whether it would if a change or a service had not been
+// seen.
+func (k *conclusion) standsWithout(what string) bool {
+	return k.stands(func(c *complaint, f *fact) bool {
+		return serviceRef(c.service.Name) != what && !slices.ContainsFunc(c.tell(f).rests, func(r rest) bool { return r.only && r.what == what })
 	})
 }
 

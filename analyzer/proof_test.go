@@ -18,7 +18,7 @@ func TestNeededEvidence(t *testing.T) {
 	set := ruleset(t)
 	needed, spare := 0, 0
 	for _, s := range stories(t) {
-		if os.Getenv("WHY401_STORIES") != "all" && len(s.script.entries(nil)) > 6000 {
+		if os.Getenv("WHY401_STORIES") != "all" && len(s.script.entries(nil)) > 4500 {
 			continue // they take long, and there are enough others
 		}
 		full := s.tell(t, set, s.probes, nil)
