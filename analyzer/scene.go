@@ -32,8 +32,7 @@ func (l *Ledger) scenes(cfg DiagnosisConfig) []*scene {
 	type key struct{ name, env string }
 	byKey := map[key]*scene{}
 	var out []*scene
-	at := func(s Service) *scene {
-		name, domain := cfg.domain(s)
+	in := func(name string, domain *KeyDomain, s Service) *scene {
 		k := key{name, s.Environment}
 		if byKey[k] == nil {
 			byKey[k] = &scene{ledger: l, cfg: cfg, name: name, env: s.Environment, domain: domain, now: l.watermark}
@@ -41,13 +40,23 @@ func (l *Ledger) scenes(cfg DiagnosisConfig) []*scene {
 		}
 		return byKey[k]
 	}
+	at := func(s Service) *scene {
+		name, domain := cfg.domain(s)
+		return in(name, domain, s)
+	}
 	for s := range l.window.services {
 		sc := at(s)
 		sc.services = append(sc.services, s)
 	}
 	for i := range cfg.Probes {
 		r := &cfg.Probes[i]
-		sc := at(cfg.probed(r))
+		s := cfg.probed(r)
+		sc := (*scene)(nil)
+		if d := cfg.named(r.Domain, s.Environment); d != nil && s.Name == "" {
+			sc = in(d.Name, d, s) // of the domain as a whole
+		} else {
+			sc = at(s)
+		}
 		sc.results = append(sc.results, r)
 	}
 	for _, c := range l.known() {
@@ -64,6 +73,16 @@ func (l *Ledger) scenes(cfg DiagnosisConfig) []*scene {
 		slices.SortFunc(sc.results, compareResult)
 	}
 	return out
+}
+
+// named returns the key domain of this name in an environment, or nil.
+func (c DiagnosisConfig) named(name, environment string) *KeyDomain {
+	for i := range c.KeyDomains {
+		if d := &c.KeyDomains[i]; d.Name == name && (d.Environment == environment || d.Environment == "") {
+			return d
+		}
+	}
+	return nil
 }
 
 // probed is the service that stands for a probe result: its own, or the key

@@ -170,6 +170,8 @@ func (p *fingerprintProbe) behind(l *look, h *held) (analyzer.Cause, string) {
 	switch {
 	case !came.IsZero() && p.domain.Overlap > 0 && time.Since(came) < p.domain.Overlap:
 		return "rotation.in_progress", fmt.Sprintf(", within the overlap that lasts until %s", came.Add(p.domain.Overlap).UTC().Format("15:04:05"))
+	case !came.IsZero() && time.Since(came) < takeUp && l.agree():
+		return "rotation.in_progress", fmt.Sprintf(", as all do: nobody has taken up the one that came at %s", came.UTC().Format("15:04:05"))
 	case takes:
 		return "rotation.incomplete", ", and takes the newest beside it"
 	case p.signerMoved(l) && !h.member.Signs:
@@ -183,6 +185,10 @@ func (p *fingerprintProbe) behind(l *look, h *held) (analyzer.Cause, string) {
 	}
 	return "key.stale_cache", ""
 }
+
+// takeUp is how long a new version may lie in the store before it is strange
+// that no service holds it.
+const takeUp = time.Hour
 
 // signerMoved reports whether a declared signer holds the newest version while
 // several verifiers know an older one only.

@@ -254,6 +254,7 @@ func TestFingerprintChanges(t *testing.T) {
 	value = newestValue
 	round("value_changed orders", "drift_ended orders")
 	ref.heldVersions = versionsOf("a-third-version-of-the-secret-123456789012", newestValue)
+	ref.heldVersions[0].Created = time.Now()
 	round("secret_rotated jwt-main") // both are behind now, and agree: nobody is refused
 	value = "a-third-version-of-the-secret-123456789012"
 	round("value_changed orders", "drift_began payments")
@@ -264,3 +265,20 @@ func TestFingerprintChanges(t *testing.T) {
 }
 
 type switching struct{ heldVersions }
+
+// A version that was added just now and that nobody has taken up is a
+// rotation that begins; one that lies there for hours was forgotten.
+func TestFingerprintBeforeTakeUp(t *testing.T) {
+	for _, tt := range []struct {
+		age   time.Duration
+		cause analyzer.Cause
+	}{{time.Minute, "rotation.in_progress"}, {3 * time.Hour, "key.stale_cache"}} {
+		ref := environmentVersions()
+		ref[0].Created = time.Now().Add(-tt.age)
+		older := serving1(healthjwt.Held{Name: "JWT_SECRET", Value: healthjwt.NewSecret(olderValue), Loaded: time.Now().Add(-24 * time.Hour)})
+		f := &fleet{services: map[string]healthjwt.Config{"orders": older, "payments": older}, ref: ref}
+		if r := f.check(t, "fingerprint")["orders"]; r.Status != analyzer.StatusWarn || r.Cause != tt.cause {
+			t.Errorf("%s after the rotation: %s %q: %s; want a warning, %s", tt.age, r.Status, r.Cause, r.Detail, tt.cause)
+		}
+	}
+}

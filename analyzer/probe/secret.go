@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -25,13 +26,28 @@ import (
 type secretProbe struct {
 	deps   *Deps
 	domain analyzer.KeyDomain
+	starts map[string]*start // by service
 }
+
+// start is an instance that was without its secret soon after it began.
+type start struct {
+	instance string
+	after    time.Duration // since its begin
+	had      time.Time     // when it was seen to have it; zero: not yet
+}
+
+// The times of a start: how long one may last, and how long it is told that
+// it went wrong.
+const (
+	startTime = 2 * time.Minute
+	startTold = time.Hour
+)
 
 func newSecret(domain analyzer.KeyDomain, d *Deps) ([]Target, error) {
 	if len(healthMembers(domain)) == 0 && (d.Reference == nil || domain.Secret == "") {
 		return nil, nil
 	}
-	return []Target{{Name: domain.Name, Probe: &secretProbe{d, domain}}}, nil
+	return []Target{{Name: domain.Name, Probe: &secretProbe{d, domain, map[string]*start{}}}}, nil
 }
 
 // Check implements [Probe].
@@ -41,6 +57,7 @@ func (p *secretProbe) Check(ctx context.Context) []analyzer.ProbeResult {
 	for i := range l.held {
 		h := &l.held[i]
 		r := p.service(l, h)
+		p.race(h, &r)
 		r.Target, r.Service = h.member.Name, analyzer.Service{Name: h.member.Name, Environment: p.domain.Environment}
 		out = append(out, r)
 	}
@@ -96,6 +113,31 @@ func (p *secretProbe) service(l *look, h *held) analyzer.ProbeResult {
 		r.Detail += "; its answer is doubtful: " + strings.Join(h.doubts, ", ")
 	}
 	return r
+}
+
+// race tells of an instance that took requests before it had its secret.
+func (p *secretProbe) race(h *held, r *analyzer.ProbeResult) {
+	if h.answer == nil || h.answer.Extension == nil {
+		return
+	}
+	e, s := h.answer.Extension, p.starts[h.member.Name]
+	since := e.Now.Sub(e.Started)
+	switch {
+	case !h.answer.Details.JWTSecretAvailable && since < startTime:
+		p.starts[h.member.Name] = &start{instance: e.Instance, after: since}
+		return
+	case s == nil || !s.had.IsZero():
+	case s.instance == e.Instance && r.Status == analyzer.StatusOK:
+		s.had = time.Now()
+	case s.instance != e.Instance && since > startTime:
+		delete(p.starts, h.member.Name) // it never came to that
+		return
+	}
+	if s != nil && !s.had.IsZero() && time.Since(s.had) < startTold && r.Status == analyzer.StatusOK {
+		r.Status, r.Cause = analyzer.StatusWarn, "startup.race_not_ready"
+		r.Refutes = nil
+		r.Detail = fmt.Sprintf("%s was without its secret %.0f s after it began, and had it at %s: requests that came before were refused; %s", h.member.Name, s.after.Seconds(), s.had.UTC().Format("15:04:05"), remedy(r.Cause))
+	}
 }
 
 // tooShort are the algorithms that the service's key is too short for.

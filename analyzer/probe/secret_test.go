@@ -47,6 +47,34 @@ func TestSecretOfService(t *testing.T) {
 	}
 }
 
+// An instance that answers before it has its secret, and has it soon after,
+// is a race that no later look would show.
+func TestStartupRace(t *testing.T) {
+	value := ""
+	f := &fleet{services: map[string]healthjwt.Config{"orders": {Held: func() []healthjwt.Held {
+		return []healthjwt.Held{{Name: "JWT_SECRET", Value: healthjwt.NewSecret(value)}}
+	}}}}
+	d, domain := f.start(t)
+	target := only(t, "secret", domain, d)
+	look := func() analyzer.ProbeResult {
+		next(d)
+		return checked(t, target)["orders"]
+	}
+	if r := look(); r.Status != analyzer.StatusFail {
+		t.Fatalf("%s: %s; want it to fail while there is no secret", r.Status, r.Detail)
+	}
+	value = newestValue
+	for range 2 {
+		if r := look(); r.Status != analyzer.StatusWarn || r.Cause != "startup.race_not_ready" || !strings.Contains(r.Detail, "was without its secret 0 s after it began") {
+			t.Errorf("%s %q: %s; want the race told", r.Status, r.Cause, r.Detail)
+		}
+	}
+	sound := &fleet{services: map[string]healthjwt.Config{"orders": holding(newestValue)}}
+	if r := sound.check(t, "secret")["orders"]; r.Status != analyzer.StatusOK {
+		t.Errorf("a sound start: %s", r.Detail)
+	}
+}
+
 func pemKey(t *testing.T, bits int) string {
 	t.Helper()
 	t.Setenv("GODEBUG", "rsa1024min=0")
