@@ -20,6 +20,7 @@ type feed struct {
 	kind    string
 	endless bool // the source does not end by itself
 	open    func(t *testing.T, entries [][]byte) Config
+	send    func(t *testing.T, to analyzer.Source, entries [][]byte) // to a source that is sent to
 }
 
 var feeds = map[string]feed{
@@ -43,6 +44,7 @@ var feeds = map[string]feed{
 		}
 		return Config{PubSub: e.Config()}
 	}},
+	"push":          {kind: "push", endless: true, open: openPush, send: sendPushes},
 	"real emulator": {kind: "pubsub", endless: true, open: openEmulator},
 }
 
@@ -178,6 +180,9 @@ func drive(t *testing.T, f feed, entries [][]byte, kept *ledger, handle analyzer
 		t.Fatal(err)
 	}
 	before := len(goroutines())
+	if f.send != nil {
+		f.send(t, source, entries)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	err = source.Run(ctx, func(ctx context.Context, group []analyzer.Message) error {
@@ -228,6 +233,9 @@ func endsWhenTold(t *testing.T, f feed) {
 		t.Fatal(err)
 	}
 	before := len(goroutines())
+	if f.send != nil {
+		f.send(t, source, numbered(300))
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var running atomic.Int64
@@ -247,7 +255,7 @@ func endsWhenTold(t *testing.T, f feed) {
 }
 
 func TestOpenUnknownKind(t *testing.T) {
-	if _, err := Open("kafka", Config{}); err == nil || !strings.Contains(err.Error(), "file, pubsub") {
+	if _, err := Open("kafka", Config{}); err == nil || !strings.Contains(err.Error(), "file, pubsub, push") {
 		t.Errorf("error %v, want one that names the kinds", err)
 	}
 }
