@@ -44,10 +44,14 @@ type Config struct {
 
 // Validate returns every problem that no section below can see.
 func (c Config) Validate() []conf.FieldError {
-	if c.RequestShare <= 0 || c.RequestShare > 1 {
-		return []conf.FieldError{{Path: "request_share", Msg: fmt.Sprintf("wanted a share above 0 and at most 1, found %g", c.RequestShare), Hint: "write what was given to setup gcp --requests, such as 0.1"}}
+	var problems []conf.FieldError
+	if c.Push.Enabled() && c.PubSub.Subscription != "" {
+		problems = append(problems, conf.FieldError{Path: "push", Msg: "wanted entries to be pulled or pushed, found both", Hint: "remove source.push or source.pubsub"})
 	}
-	return nil
+	if c.RequestShare <= 0 || c.RequestShare > 1 {
+		problems = append(problems, conf.FieldError{Path: "request_share", Msg: fmt.Sprintf("wanted a share above 0 and at most 1, found %g", c.RequestShare), Hint: "write what was given to setup gcp --requests, such as 0.1"})
+	}
+	return problems
 }
 
 var kinds = map[string]func(Config) (analyzer.Source, error){

@@ -27,7 +27,7 @@ type daemon struct {
 	log zerolog.Logger
 
 	set      *rules.Set
-	pull     *source.PubSub
+	source   analyzer.Source
 	held     store.Store
 	pipeline *analyzer.Pipeline
 	traces   *probe.Traces
@@ -70,8 +70,13 @@ func (d *daemon) openRules(context.Context) (err error) {
 	return err
 }
 
+// openSource opens the subscription that is pulled from, or waits for pushes.
 func (d *daemon) openSource(context.Context) (err error) {
-	if d.pull, err = source.NewPubSub(d.cfg.Source.PubSub); err != nil {
+	kind := "pubsub"
+	if d.cfg.Source.Push.Enabled() {
+		kind = "push"
+	}
+	if d.source, err = source.Open(kind, d.cfg.Source); err != nil {
 		return exitHint(exitConfig, fmt.Errorf("open source: %w", err), "why401 serve --project P --subscription S")
 	}
 	return nil
@@ -134,7 +139,7 @@ func (d *daemon) run(ctx context.Context) error {
 	d.runs(ctx, "probes", d.probe)
 	d.runs(ctx, "diagnosis", d.ticks)
 	d.log.Info().Str("subscription", d.cfg.Source.PubSub.Subscription).Str("listen", d.cfg.Web.Listen).Int("rules", len(d.set.Rules())).Int("sinks", len(d.cfg.Sinks)).Msg("serving")
-	err := d.pull.Run(ctx, d.intake.Handler(d.pipeline.Handle))
+	err := d.source.Run(ctx, d.intake.Handler(d.pipeline.Handle))
 	return errors.Join(err, d.pipeline.Flush(context.WithoutCancel(ctx)))
 }
 

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -106,5 +108,35 @@ func TestChangedIncidents(t *testing.T) {
 		if got := d.changed(s.all); len(got) != s.want {
 			t.Errorf("%s: %d changed; want %d", s.name, len(got), s.want)
 		}
+	}
+}
+
+// A daemon that is pushed to has the endpoint for it, and a stranger is
+// refused there.
+func TestPushIsMounted(t *testing.T) {
+	var log bytes.Buffer
+	env := &environment{stdout: &log, stderr: &log, getenv: func(string) string { return "" }}
+	cfg := testDaemonConfig(t)
+	cfg.Source = source.Config{Push: source.PushConfig{Audience: "https://why401.example/push", Email: "p@acme-prod.iam.gserviceaccount.com"}, RequestShare: 1}
+	d, err := env.build(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- d.source.Run(ctx, d.pipeline.Handle) }()
+	code := http.StatusServiceUnavailable
+	for code == http.StatusServiceUnavailable {
+		w := httptest.NewRecorder()
+		d.web.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/push", strings.NewReader("{}")))
+		code = w.Code
+	}
+	if code != http.StatusUnauthorized {
+		t.Errorf("status %d; want 401", code)
+	}
+	cancel()
+	<-ended
+	if err := d.stop(); err != nil {
+		t.Error(err)
 	}
 }

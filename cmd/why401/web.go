@@ -90,7 +90,9 @@ func (d *daemon) openWeb(ctx context.Context) error {
 	if err != nil {
 		return exitWith(exitConfig, fmt.Errorf("open web endpoint: %w", err))
 	}
+	push, _ := d.source.(http.Handler) // only a source that is sent to
 	d.web = web.New(web.Config{
+		Push:    push,
 		Metrics: sinks.MetricsHandler(d.registry), Series: d.pipeline.Series, Authenticated: authenticated, Journal: d.journal,
 		Alertmanager: d.cfg.Web.Alertmanager, Runbooks: d.cfg.Web.Runbooks, Version: versionOf(),
 	})

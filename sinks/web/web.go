@@ -47,6 +47,9 @@ type Config struct {
 	Waiting func() []string
 	// Reload reads the configuration anew; nil: /-/reload refuses.
 	Reload func(context.Context) error
+	// Push takes entries that Pub/Sub pushes to /push, and sees itself who may;
+	// nil: nothing is taken.
+	Push http.Handler
 	// Version is the release, for the footer and /health.
 	Version string
 }
@@ -88,6 +91,9 @@ func New(cfg Config) *Web {
 	w.end = sync.OnceFunc(func() { close(w.ends) })
 	for pattern, h := range w.routes() {
 		w.mux.HandleFunc(pattern, h)
+	}
+	if cfg.Push != nil {
+		w.mux.Handle("/push", cfg.Push)
 	}
 	return w
 }
