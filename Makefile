@@ -2,7 +2,7 @@ GO ?= go
 FUZZTIME ?= 10s
 CORPUS ?=
 
-.PHONY: help build test race demo torture lint fuzz bench deps mutation negatives accuracy scenarios probes page
+.PHONY: help build test race demo torture lint fuzz bench deps mutation negatives learn accuracy scenarios probes page
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -45,6 +45,9 @@ mutation: ## take every anchor from every rule and see that a test misses it
 
 negatives: ## a million generated entries of ordinary systems, of which none may have a finding
 	WHY401_NEGATIVES=1000000 $(GO) test -count=1 -timeout 20m -v -run '^TestUnrelated' ./rules
+
+learn: ## learn from the packs how libraries word each reason, into rules/wording.txt
+	UPDATE=1 $(GO) test -count=1 -v -run '^TestWordingIsLearned$$' ./rules
 
 accuracy: ## measure each library with and without its packs (and a labelled corpus in CORPUS) into rules/ACCURACY.md; hold the sink filter against it
 	WHY401_CORPUS=$(CORPUS) UPDATE=1 $(GO) test -count=1 -v -run '^TestAccuracy$$|^TestSinkFilterOnCorpus$$' ./rules

@@ -64,9 +64,9 @@ func prepare(text string) string {
 			continue
 		}
 		c := text[i]
-		if c == '/' && (i == 0 || text[i-1] == ' ' || text[i-1] == '"') && i+1 < len(text) && letter(text[i+1]) {
+		if c == '/' && (i == 0 || text[i-1] == ' ' || text[i-1] == '"' || text[i-1] == '\'' || text[i-1] == '=') && i+1 < len(text) && letter(text[i+1]) {
 			b.WriteString("path") // a path names a place, not what went wrong
-			for i < len(text) && text[i] > ' ' && text[i] != '"' {
+			for i < len(text) && text[i] > ' ' && text[i] != '"' && text[i] != '\'' {
 				i++
 			}
 			continue

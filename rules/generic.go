@@ -10,7 +10,7 @@ import (
 // generic reads the structure of a text that no rule knows: which thing,
 // which sign, in which clause. A definite verdict of any clause goes before
 // one that also stands around others, and that before a bare refusal, which
-// stays unspecified.
+// stays unspecified. Where the structure tells nothing, the wording may.
 func (s *Set) generic(rd *reading, known []match, c *analyzer.Classification) {
 	texts := make([]string, len(rd.parts))
 	var all sense
@@ -20,29 +20,15 @@ func (s *Set) generic(rd *reading, known []match, c *analyzer.Classification) {
 		got, _ := s.senseOf(prepare(p.Text))
 		all = all.and(got)
 	}
-	const ours = aToken | isJWT | anAuth | aSignature | aKeySet | aSecret | anIssuer | anAudience | isCrypto | aClaim | aLogin
-	if all.signs&elsewhere != 0 || all.things&ours == 0 {
+	if all.signs&elsewhere != 0 || all.things == 0 {
 		return
 	}
-	var best verdict
-	var text string
-	for i := range texts {
-		if claimed(i, known) {
-			continue
-		}
-		for line := range strings.SplitSeq(texts[i], "\n") {
-			if v := s.readLine(line, all); v.strength > best.strength {
-				best, text = v, rd.parts[i].Text
-			}
-		}
-		if best.strength == definite {
-			break
-		}
-	}
+	best, heard := s.consider(rd, texts, known, all)
+	best = best.weighed(heard, all.things)
 	switch {
 	case best.strength == definite, best.strength == loose && c.Primary() == analyzer.Unspecified, best.strength == loose && len(c.Reasons) == 0:
 		c.Reasons, c.Rule, c.Library, c.Match = []analyzer.Reason{best.reason}, "generic/"+strings.ReplaceAll(string(best.reason), "_", "-"), "", analyzer.MatchGeneric
-		c.Text = text
+		c.Text = rd.parts[best.part].Text
 	case len(c.Reasons) > 0:
 	case best.strength == refusal:
 		c.Reasons, c.Rule, c.Match = []analyzer.Reason{analyzer.Unspecified}, "generic/unspecified", analyzer.MatchGeneric
@@ -50,6 +36,40 @@ func (s *Set) generic(rd *reading, known []match, c *analyzer.Classification) {
 		c.Unmatched = true
 	}
 }
+
+// consider reads the texts line by line, those that name causes first, until
+// the grammar is definite.
+func (s *Set) consider(rd *reading, texts []string, known []match, all sense) (best verdict, heard hearing) {
+	words := rd.wording
+	if words == nil {
+		words = ourWording()
+	}
+	for i := range texts {
+		if claimed(i, known) {
+			continue
+		}
+		for text := range strings.SplitSeq(texts[i], "\n") {
+			l := s.line(text)
+			if v := l.read(all); v.strength > best.strength && all.things&ours != 0 {
+				best, best.part = v, i
+			}
+			if !l.whole.hears() {
+				continue
+			}
+			if g := words.hear(l); g.tells() && g.p > heard.p {
+				heard, heard.part = g, i
+			}
+		}
+		if best.strength == definite {
+			break
+		}
+	}
+	return best, heard
+}
+
+// ours are the things of which one must stand in an entry before the grammar
+// reads it.
+const ours = aToken | isJWT | anAuth | aSignature | aKeySet | aSecret | anIssuer | anAudience | isCrypto | aClaim | aLogin
 
 // claimBytes is how long a text must be to be a library's own sentence; "invalid
 // token" is anybody's, and may stand before the reason.
@@ -84,10 +104,11 @@ func without(text string, part int, known []match) string {
 	return text
 }
 
-// verdict is what a line means and how sure that is.
+// verdict is what a line means, how sure that is, and in which part it stands.
 type verdict struct {
 	reason   analyzer.Reason
 	strength strength
+	part     int
 }
 
 type strength uint8
@@ -99,37 +120,51 @@ const (
 	definite
 )
 
-// readLine decides on one line: on its clauses, then on neighbours together,
-// then on the line as a whole. Of equally strong verdicts the one of the
-// innermost statement counts, and in one statement the first.
-func (s *Set) readLine(line string, near sense) verdict {
-	clauses := splitClauses(line)
+// line is one line of a text, cut into clauses that are understood each for
+// itself.
+type line struct {
+	text    string
+	clauses []clause
+	senses  []sense // of the clauses
+	strange []int   // words of each clause that mean nothing here
+	whole   sense
+}
+
+func (s *Set) line(text string) line {
+	l := line{text: text, clauses: splitClauses(text)}
+	l.senses, l.strange = make([]sense, len(l.clauses)), make([]int, len(l.clauses))
+	for i, cl := range l.clauses {
+		l.senses[i], l.strange[i] = s.senseOf(cl.text)
+		l.whole = l.whole.and(l.senses[i])
+	}
+	return l
+}
+
+// read decides on one line by its grammar: on its clauses, then on neighbours
+// together, then on the line as a whole. Of equally strong verdicts the one of
+// the innermost statement counts, and in one statement the first.
+func (l *line) read(near sense) verdict {
 	var best verdict
 	level := -1
-	senses := make([]sense, len(clauses))
-	var whole sense
-	for i, cl := range clauses {
-		var strange int
-		senses[i], strange = s.senseOf(cl.text)
-		whole = whole.and(senses[i])
-		v := judge(senses[i], near, strange)
+	for i, cl := range l.clauses {
+		v := judge(l.senses[i], near, l.strange[i])
 		if v.strength > best.strength || v.strength == best.strength && cl.level > level && v.strength > nothing {
 			best, level = v, cl.level
 		}
 	}
-	if best.strength == definite || len(clauses) == 1 {
+	if best.strength == definite || len(l.clauses) == 1 {
 		return best
 	}
-	for i := 1; i < len(clauses); i++ {
-		if !senses[i-1].completes(senses[i]) {
+	for i := 1; i < len(l.senses); i++ {
+		if !l.senses[i-1].completes(l.senses[i]) {
 			continue
 		}
-		if v := judge(senses[i-1].and(senses[i]), near, strangers); v.strength > best.strength {
+		if v := judge(l.senses[i-1].and(l.senses[i]), near, strangers); v.strength > best.strength {
 			best = v
 		}
 	}
 	if best.strength < loose {
-		if v := judge(whole, near, strangers); v.strength > best.strength {
+		if v := judge(l.whole, near, strangers); v.strength > best.strength {
 			best = v
 		}
 	}
@@ -151,20 +186,20 @@ func judge(s, near sense, strange int) verdict {
 	if m := decide(meanings, s, near.things, strange); m != nil {
 		switch {
 		case m.reason == analyzer.Unspecified:
-			return verdict{m.reason, refusal}
+			return verdict{reason: m.reason, strength: refusal}
 		case m.loose:
-			return verdict{m.reason, loose}
+			return verdict{reason: m.reason, strength: loose}
 		}
-		return verdict{m.reason, definite}
+		return verdict{reason: m.reason, strength: definite}
 	}
 	if near.signs&otherTrade != 0 {
 		return verdict{}
 	}
 	if decide(vague, s, near.things, strange) != nil {
-		return verdict{analyzer.Unspecified, refusal}
+		return verdict{reason: analyzer.Unspecified, strength: refusal}
 	}
 	if s.things&aToken != 0 && s.signs&(negated|fails|denied) != 0 && s.signs&(trade|gone|broken|fetching|unset) == 0 && strange == 0 {
-		return verdict{analyzer.Unspecified, refusal}
+		return verdict{reason: analyzer.Unspecified, strength: refusal}
 	}
 	return verdict{}
 }

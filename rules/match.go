@@ -29,6 +29,7 @@ type reading struct {
 	cand    []candidate
 	matches []match
 	foreign []spot
+	wording *wording // nil: the shipped one
 }
 
 // spot is where a word stands in a folded text.
