@@ -33,8 +33,12 @@ var platformCommands = map[string]func(ts *testscript.TestScript, neg bool, args
 		}
 		platformOf(ts).service(args[0]).hold("JWT_SECRET", value)
 	},
-	"silence": func(ts *testscript.TestScript, _ bool, args []string) { platformOf(ts).service(args[0]).silent = true },
-	"terse":   func(ts *testscript.TestScript, _ bool, args []string) { platformOf(ts).service(args[0]).terse = true },
+	"silence": func(ts *testscript.TestScript, _ bool, args []string) {
+		platformOf(ts).service(args[0]).silent.Store(true)
+	},
+	"terse": func(ts *testscript.TestScript, _ bool, args []string) {
+		platformOf(ts).service(args[0]).terse.Store(true)
+	},
 	"store": func(ts *testscript.TestScript, _ bool, args []string) {
 		p := platformOf(ts)
 		switch args[0] {

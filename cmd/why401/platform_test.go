@@ -38,8 +38,8 @@ type member struct {
 	held   atomic.Pointer[healthjwt.Held]
 	asked  atomic.Int64 // requests, of whatever kind
 	signs  bool
-	silent bool // it has no /health/jwt
-	terse  bool // it answers without a reason
+	silent atomic.Bool // it has no /health/jwt
+	terse  atomic.Bool // it answers without a reason
 }
 
 // The secrets of the platform; version 2 of staging is the newest.
@@ -118,7 +118,7 @@ func (p *platform) handler(m *member) (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /health/jwt", func(w http.ResponseWriter, r *http.Request) {
-		if m.silent {
+		if m.silent.Load() {
 			http.NotFound(w, r)
 			return
 		}
@@ -139,7 +139,7 @@ func (p *platform) whoami(m *member, w http.ResponseWriter, r *http.Request) {
 		status = http.StatusUnauthorized
 	}
 	w.WriteHeader(status)
-	if err != nil && !m.terse {
+	if err != nil && !m.terse.Load() {
 		fmt.Fprintln(w, err)
 	}
 	if p.log == nil {

@@ -95,7 +95,8 @@ func (s *serving) report(t *testing.T) *analyzer.Report {
 func TestServeProbes(t *testing.T) {
 	p := startPlatform(t, "auth", "orders", "payments")
 	p.service("payments").hold("JWT_SECRET", platformOne)
-	p.service("payments").silent, p.service("payments").terse = true, true // its log lines alone tell
+	p.service("payments").silent.Store(true) // its log lines alone tell
+	p.service("payments").terse.Store(true)
 	db := filepath.Join(t.TempDir(), "why401.db")
 	s := serveFor(t, p, db)
 	eventually(t, "readiness", func() bool { code, _ := s.get("/-/ready"); return code == http.StatusOK })
@@ -137,10 +138,11 @@ func TestServeProbes(t *testing.T) {
 	s.stop()
 
 	p.store.SetState("kim@acme.example", "projects/acme/secrets/jwt-main/versions/1", lab.VersionDisabled)
+	p.secrets.SetFaults(lab.StoreFault{Delay: 1500 * time.Millisecond}) // so long the first round takes
 	again := serveFor(t, p, db)
-	again.tick(t.Context())
-	if r := again.report(t); r.Scores["staging"].Total == 0 {
-		t.Errorf("after a restart the score is %+v; want that of before until the first round is over", r.Scores["staging"])
+	eventually(t, "a report", func() bool { code, _ := again.get("/api/v1/report"); return code == http.StatusOK })
+	if code, _ := again.get("/-/ready"); code != http.StatusServiceUnavailable || again.report(t).Scores["staging"].Total == 0 {
+		t.Errorf("after a restart readiness is %d and the score %+v; want 503, and the score of before until the first round is over", code, again.report(t).Scores["staging"])
 	}
 	eventually(t, "readiness", func() bool { code, _ := again.get("/-/ready"); return code == http.StatusOK })
 	now := changesBy(again.report(t))
