@@ -30,6 +30,8 @@ type Config struct {
 	// RoundTrip signs and verifies a token the way the service does. Nil: the
 	// first HMAC secret is tried with golang-jwt.
 	RoundTrip func() error
+	// Now is the service's clock; nil means time.Now.
+	Now func() time.Time
 	// PerMinute bounds signed requests, and apart from them the others; 0
 	// means 120. What is above gets 429.
 	PerMinute int
@@ -54,8 +56,11 @@ func New(c Config) (*Handler, error) {
 		return nil, errors.New("build JWT health handler: wanted Held, the function that returns the secrets in use")
 	}
 	h := &Handler{cfg: c, started: c.Started}
+	if h.cfg.Now == nil {
+		h.cfg.Now = time.Now
+	}
 	if h.started.IsZero() {
-		h.started = time.Now()
+		h.started = h.cfg.Now()
 	}
 	if !c.Pepper.Empty() {
 		var err error
@@ -85,7 +90,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusMethodNotAllowed, "wanted GET")
 		return
 	}
-	now := time.Now()
+	now := h.cfg.Now()
 	nonce, kind := r.URL.Query().Get("nonce"), 0
 	if nonce != "" {
 		if !h.signed {

@@ -108,12 +108,12 @@ func (in *instance) authenticate(w http.ResponseWriter, r *http.Request, refusal
 	if text != "" {
 		fields["error"] = text
 	}
-	if in.set.Fallback && token != "" {
+	if in.set.Fallback && in.p.partner.knows(token) {
 		// The next authenticator of the chain takes what this one does not.
 		rq.decide(analyzer.OutcomeAccepted, "")
 		delete(fields, "status")
 		in.say(rq, "WARNING", prefix, fields)
-		in.say(rq, "INFO", "token accepted by the session authenticator", nil)
+		in.say(rq, "INFO", "token accepted by the partner authenticator", nil)
 		return "somebody", true
 	}
 	reason := reasonOf(err)
@@ -224,7 +224,7 @@ func (in *instance) login(w http.ResponseWriter, r *http.Request) {
 	password, known := in.p.passwords[body.User]
 	if !known || subtle.ConstantTimeCompare([]byte(password), []byte(body.Password)) != 1 {
 		rq.decide(analyzer.OutcomeRefused, analyzer.LoginFailed)
-		in.say(rq, "WARNING", "login failed: wrong user name or password", map[string]any{"path": rq.path})
+		in.say(rq, "WARNING", "login failed: bad credentials", map[string]any{"path": rq.path})
 		reply(w, http.StatusUnauthorized, map[string]any{"error": "wrong user name or password"})
 		return
 	}

@@ -3,10 +3,13 @@ package lab
 import (
 	"cmp"
 	"context"
+	"crypto"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -60,7 +63,9 @@ func (c *crowd) tokensOf(spec *Client) func(n int) (string, error) {
 	case ClientStuck:
 		return once(func() (string, error) { return c.old("stuck", 3*time.Hour) })
 	case ClientForeign:
-		return once(c.foreign)
+		return once(func() (string, error) {
+			return c.p.partner.mint(c.p.clock.Now(), c.p.services[c.t.Issuer].spec.Publishes)
+		})
 	case ClientLoad:
 		return once(func() (string, error) { return c.forged(true), nil })
 	case ClientForger:
@@ -84,21 +89,52 @@ func (c *crowd) old(sub string, age time.Duration) (string, error) {
 	return fleet[0].mintFor(c.p.clock.Now().Add(-age), sub, c.luck.hex(16), 0)
 }
 
-// foreign is a sound token of somebody else's issuer.
-func (c *crowd) foreign() (string, error) {
-	key, err := newKey("ES256")
-	if err != nil {
-		return "", err
+// partner is somebody else's issuer. It signs with a key pair where ours
+// does, else with a secret of its own.
+type partner struct {
+	mu     sync.Mutex
+	secret []byte
+	key    crypto.Signer
+}
+
+const partnerIssuer = "https://login.partner.example"
+
+// mint signs a sound token of the partner's.
+func (p *partner) mint(now time.Time, pairs bool) (string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := jwt.MapClaims{"iss": partnerIssuer, "aud": tokenAudience, "sub": "partner", "iat": now.Unix(), "exp": now.Add(24 * time.Hour).Unix()}
+	if !pairs {
+		if p.secret == nil {
+			p.secret = []byte(rand.Text() + rand.Text())
+		}
+		return jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString(p.secret)
 	}
-	now := c.p.clock.Now()
-	t := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims{"iss": "https://login.partner.example", "aud": tokenAudience, "sub": "partner",
-		"iat": now.Unix(), "exp": now.Add(24 * time.Hour).Unix()})
+	if p.key == nil {
+		var err error
+		if p.key, err = newKey("ES256"); err != nil {
+			return "", err
+		}
+	}
+	t := jwt.NewWithClaims(jwt.SigningMethodES256, c)
 	t.Header["kid"] = "partner-2026-01"
-	if s := c.p.services[c.t.Issuer]; !s.spec.Publishes {
-		t = jwt.NewWithClaims(jwt.SigningMethodHS256, t.Claims)
-		return t.SignedString([]byte(c.luck.hex(32))) // of no issuer of ours
-	}
-	return t.SignedString(key)
+	return t.SignedString(p.key)
+}
+
+// knows reports whether the partner signed a token.
+func (p *partner) knows(token string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, err := jwt.Parse(token, func(t *jwt.Token) (any, error) {
+		if _, shared := t.Method.(*jwt.SigningMethodHMAC); shared && p.secret != nil {
+			return p.secret, nil
+		}
+		if p.key == nil {
+			return nil, jwt.ErrTokenUnverifiable
+		}
+		return p.key.Public(), nil
+	}, jwt.WithIssuer(partnerIssuer), jwt.WithoutClaimsValidation(), jwt.WithValidMethods([]string{"HS256", "ES256"}))
+	return err == nil
 }
 
 // part is one part of a token.

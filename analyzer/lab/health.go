@@ -14,7 +14,7 @@ func (in *instance) healthHandler() http.Handler {
 	}
 	h, err := healthjwt.New(healthjwt.Config{
 		Pepper: healthjwt.NewSecret(in.p.pepper), Held: in.held, Algorithms: []string{in.set.Algorithm}, Issuer: in.set.Issuer,
-		Audiences: []string{in.set.Audience}, Leeway: in.set.Leeway, Instance: in.id[:12], PerMinute: 10_000,
+		Audiences: []string{in.set.Audience}, Leeway: in.set.Leeway, Instance: in.id[:12], Now: in.now, PerMinute: 10_000,
 	})
 	if err != nil {
 		in.p.fail(err)

@@ -71,6 +71,7 @@ func (p *platform) start(s *service, rev revision, reason string) (*instance, er
 		return nil, status.Error(codes.FailedPrecondition, "The user-provided container failed to start and listen on the port defined "+
 			"provided by the PORT=8080 environment variable within the allocated timeout.")
 	}
+	in.prefetch()
 	in.handler = in.routes()
 	if p.sockets {
 		if err := in.listen(); err != nil {
@@ -223,7 +224,7 @@ func (in *instance) keyring() keyring {
 	defer in.mu.Unlock()
 	if err != nil {
 		in.keys.loaded = in.p.clock.Now()
-		in.say(nil, "ERROR", "cannot reread the JWT secret", map[string]any{"error": err.Error()})
+		in.say(nil, "ERROR", "failed to load JWT secret", map[string]any{"error": err.Error()})
 		in.p.tally.tell(in.svc, analyzer.SecretLoadFailed, in.p.clock.Now())
 	}
 	return in.keys

@@ -77,9 +77,10 @@ func configuration(c analyzer.Cause) bool {
 	return true
 }
 
-// hits reports whether an incident is of the services that e hits.
+// hits reports whether an incident is of the services that e hits. One that
+// names no service is of a whole key domain.
 func (e *Expect) hits(in *analyzer.Incident) bool {
-	return len(e.Services) == 0 || slices.ContainsFunc(e.Services, func(s string) bool { return slices.Contains(in.Services, s) })
+	return len(e.Services) == 0 || len(in.Services) == 0 || slices.ContainsFunc(e.Services, func(s string) bool { return slices.Contains(in.Services, s) })
 }
 
 // top is what an analyzer says first of the services of e, at its severity,

@@ -171,6 +171,17 @@ func (in *instance) cached(h header) (crypto.PublicKey, error) {
 	return nil, unknownKid(h.Kid)
 }
 
+// prefetch gets the key set when an instance starts, as most programs do. One
+// that warms up has it only later.
+func (in *instance) prefetch() {
+	if in.set.Keys == "" || in.set.Warmup > 0 {
+		return
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.fetch(&in.copy)
+}
+
 // fetch gets the key set anew. What was there before stays when that fails;
 // an instance that never had any remembers the failure, or, when the document
 // could be read, that it is empty.

@@ -55,6 +55,7 @@ type platform struct {
 	begins    time.Time
 	pepper    []byte // of /health/jwt
 	door      door
+	partner   partner
 	lacking   map[string]bool // users without the role
 	long      map[string]bool // users whose tokens are padded
 

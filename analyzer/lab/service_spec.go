@@ -85,7 +85,7 @@ type Settings struct {
 	Lenient   []string      `yaml:"lenient"`  // lets through: none (alg none), audience, expiry
 	Role      bool          `yaml:"role"`     // wants a role, and answers 403 to users who lack it
 	Silent    bool          `yaml:"silent"`   // refuses without a word
-	Fallback  bool          `yaml:"fallback"` // asks a second authenticator when the first refuses, which takes everybody
+	Fallback  bool          `yaml:"fallback"` // asks a second authenticator when the first refuses, which takes the partner's tokens
 
 	Strips    []string `yaml:"strips"`     // services before which the gateway loses the Authorization header
 	MaxHeader int      `yaml:"max_header"` // bytes of Authorization that the gateway passes on; what is longer is cut

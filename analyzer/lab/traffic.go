@@ -156,9 +156,9 @@ func (c *crowd) refresh(ctx context.Context, u *user) error {
 // obtain asks the issuer for a token. Without one in the answer the user has
 // none.
 func (c *crowd) obtain(ctx context.Context, u *user, path string, form map[string]string, token string) error {
-	_, body, err := c.send(ctx, http.MethodPost, c.t.Issuer, path, token, form, u.ip, u.agent)
-	if err != nil {
-		return err
+	status, body, err := c.send(ctx, http.MethodPost, c.t.Issuer, path, token, form, u.ip, u.agent)
+	if err != nil || status >= http.StatusInternalServerError {
+		return err // an app goes on with what it has while the issuer is down
 	}
 	u.token = ""
 	var got struct {
