@@ -53,7 +53,7 @@ accuracy: ## measure each library with and without its packs (and a labelled cor
 	WHY401_CORPUS=$(CORPUS) UPDATE=1 $(GO) test -count=1 -v -run '^TestAccuracy$$|^TestSinkFilterOnCorpus$$' ./rules
 
 scenarios: ## play every scenario of the lab with five seeds and write the table of analyzer/lab/SCENARIOS.md
-	WHY401_SCENARIOS=all UPDATE=1 $(GO) test -count=1 -timeout 20m -v -run '^TestScenarios$$' ./cmd/why401
+	WHY401_SCENARIOS=all UPDATE=1 $(GO) test -count=1 -timeout 20m -run '^TestScenarios$$' ./cmd/why401
 
 probes: ## name what 2,000 services hold, on real libraries too; read 1,000 rounds of traffic; measure what probing costs
 	WHY401_CANARIES=2000 WHY401_REQUIRE_REAL=1 $(GO) test -count=1 -timeout 20m -v ./analyzer/probe ./cmd/why401 \

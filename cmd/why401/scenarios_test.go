@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"strconv"
@@ -51,6 +52,7 @@ func playScenario(t *testing.T, set *rules.Set, sc lab.Scenario, seed uint64) (r
 		judge := lab.NewJudge(sc)
 		cfg := analyzer.DiagnosisConfig{KeyDomains: sc.Domains()}
 		var group []analyzer.Message
+		last := ""
 		flush := func(ctx context.Context) error {
 			err := p.Handle(ctx, group)
 			group = group[:0]
@@ -72,7 +74,12 @@ func playScenario(t *testing.T, set *rules.Set, sc lab.Scenario, seed uint64) (r
 				if cfg.Probes, err = prober.look(ctx, v, classifier); err != nil {
 					return err
 				}
-				judge.Observe(v.Now(), p.Report(cfg).Incidents)
+				incidents := p.Report(cfg).Incidents
+				judge.Observe(v.Now(), incidents)
+				if now := told(incidents); now != last && testing.Verbose() {
+					t.Logf("%s seed %d at %s:%s", sc.Name, seed, v.Now().Sub(begin).Round(time.Second), now)
+					last = now
+				}
 				return nil
 			},
 		})
@@ -82,6 +89,17 @@ func playScenario(t *testing.T, set *rules.Set, sc lab.Scenario, seed uint64) (r
 		result = judge.Result(&truth, seed)
 	})
 	return result
+}
+
+// told sums up what is open, a line each.
+func told(incidents []analyzer.Incident) string {
+	var b strings.Builder
+	for _, in := range incidents {
+		if in.Resolved == nil {
+			fmt.Fprintf(&b, "\n\t%s %s %s at %s; candidates %v", in.Severity, in.Verdict, in.Cause, strings.Join(in.Services, ", "), in.Candidates)
+		}
+	}
+	return b.String()
 }
 
 // everyday are the scenarios that the default test plays: one of each kind.
