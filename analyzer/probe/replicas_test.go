@@ -6,7 +6,6 @@ import (
 	"math"
 	mrand "math/rand/v2"
 	"net/http"
-	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -31,34 +30,19 @@ func rewritten(t http.RoundTripper, r *http.Request, old, new string) (*http.Res
 // balanced is a service of several instances behind a random balancer. It
 // answers in memory: what is measured is the probe.
 type balanced struct {
-	deps      *Deps
-	domain    analyzer.KeyDomain
-	pepper    healthjwt.Secret
+	*memory
 	instances []http.Handler
 	requests  int
 }
 
 func newBalanced(t testing.TB, r *mrand.Rand) *balanced {
 	t.Helper()
-	b := &balanced{pepper: healthjwt.NewSecret(healthjwt.NewNonce() + healthjwt.NewNonce()),
-		domain: analyzer.KeyDomain{Name: "jwt-main", Environment: "staging", Services: []analyzer.Member{{Name: "orders", URL: "https://orders.example"}}}}
-	p, err := healthjwt.NewPepper(b.pepper)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := DefaultConfig()
-	c.Budget = 1_000_000
-	g, err := NewGuard(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g.client.Transport = roundTrip(func(req *http.Request) (*http.Response, error) {
+	b := &balanced{memory: newMemory(t, versionsOf(newestValue, olderValue))}
+	b.handlers["orders.example"] = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		b.requests++
-		rec := httptest.NewRecorder()
-		b.instances[r.IntN(len(b.instances))].ServeHTTP(rec, req)
-		return rec.Result(), nil
+		b.instances[r.IntN(len(b.instances))].ServeHTTP(w, req)
 	})
-	b.deps = &Deps{Config: c, Guard: g, Pepper: &p, Reference: versionsOf(newestValue, olderValue)}
+	b.domain.Services = []analyzer.Member{{Name: "orders", URL: "https://orders.example"}}
 	return b
 }
 

@@ -53,22 +53,21 @@ func newMemory(t testing.TB, ref Reference) *memory {
 		t.Fatal(err)
 	}
 	g.client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
-		var sent []byte
-		if m.seen != nil {
-			if sent, err = httputil.DumpRequestOut(r, true); err != nil {
-				return nil, err
-			}
-		}
 		rec := httptest.NewRecorder()
 		m.handlers[r.URL.Host].ServeHTTP(rec, r)
 		resp := rec.Result()
-		if m.seen != nil {
-			got, err := httputil.DumpResponse(resp, true)
-			if err != nil {
-				return nil, err
-			}
-			m.seen(sent, got)
+		if m.seen == nil {
+			return resp, nil
 		}
+		sent, err := httputil.DumpRequestOut(r, true)
+		if err != nil {
+			return nil, err
+		}
+		got, err := httputil.DumpResponse(resp, true)
+		if err != nil {
+			return nil, err
+		}
+		m.seen(sent, got)
 		return resp, nil
 	})
 	m.deps = &Deps{Config: c, Guard: g, Pepper: &p, Reference: ref}

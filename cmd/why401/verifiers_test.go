@@ -39,9 +39,9 @@ type verdict struct {
 // verifiers start the real libraries of other languages, by their script in
 // testdata/verifiers.
 var verifiers = map[string][]string{
-	"PyJWT":        {"/usr/bin/python3", "pyjwt.py"},
-	"python-jose":  {"/usr/bin/python3", "python-jose.py"},
-	"Authlib":      {"/usr/bin/python3", "python-authlib.py"},
+	"PyJWT":        {"/usr/bin/python3", "verify.py", "PyJWT"},
+	"python-jose":  {"/usr/bin/python3", "verify.py", "python-jose"},
+	"Authlib":      {"/usr/bin/python3", "verify.py", "Authlib"},
 	"ruby-jwt":     {"ruby", "ruby-jwt.rb"},
 	"Crypt::JWT":   {"perl", "crypt-jwt.pl"},
 	"jsonwebtoken": {"node", "jsonwebtoken.js"},
@@ -53,7 +53,7 @@ var verifiers = map[string][]string{
 func library(t *testing.T, name string) func(token string, secret []byte) (verdict, error) {
 	t.Helper()
 	argv := verifiers[name]
-	cmd := exec.CommandContext(t.Context(), argv[0], "testdata/verifiers/"+argv[1])
+	cmd := exec.CommandContext(t.Context(), argv[0], append([]string{"testdata/verifiers/" + argv[1]}, argv[2:]...)...)
 	if root, err := exec.Command("npm", "root", "-g").Output(); err == nil && argv[0] == "node" {
 		cmd.Env = append(os.Environ(), "NODE_PATH="+strings.TrimSpace(string(root)))
 	}
