@@ -19,6 +19,8 @@ type SinkFilterConfig struct {
 	// Requests is the share of request logs that are exported as the
 	// denominator of rates: 1 all of them, 0 only those refused.
 	Requests float64
+	// Room is the greatest length in characters; 0 means MaxSinkFilter.
+	Room int
 }
 
 // SinkFilter is a filter for a log export, compiled from rules.
@@ -54,7 +56,7 @@ const frameLine = `^[[:space:]]*(?:at |from |File "|raise |return ).*[[:cntrl:]]
 // through, and as little else as it can: the rules must have been loaded with
 // their examples. The same rules give the same filter.
 func (s *Set) SinkFilter(cfg SinkFilterConfig) (*SinkFilter, error) {
-	c := filterCompiler{cfg: cfg, room: MaxSinkFilter}
+	c := filterCompiler{cfg: cfg, room: cmp.Or(cfg.Room, MaxSinkFilter)}
 	out := &SinkFilter{Text: c.text(nil)}
 	q, err := ParseQuery(out.Text)
 	if err != nil {

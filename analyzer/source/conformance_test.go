@@ -44,6 +44,7 @@ var feeds = map[string]feed{
 		}
 		return Config{PubSub: e.Config()}
 	}},
+	"Cloud Logging": {kind: "logging", open: openLogging},
 	"push":          {kind: "push", endless: true, open: openPush, send: sendPushes},
 	"real emulator": {kind: "pubsub", endless: true, open: openEmulator},
 }
@@ -255,7 +256,7 @@ func endsWhenTold(t *testing.T, f feed) {
 }
 
 func TestOpenUnknownKind(t *testing.T) {
-	if _, err := Open("kafka", Config{}); err == nil || !strings.Contains(err.Error(), "file, pubsub, push") {
+	if _, err := Open("kafka", Config{}); err == nil || !strings.Contains(err.Error(), "file, logging, pubsub, push") {
 		t.Errorf("error %v, want one that names the kinds", err)
 	}
 }

@@ -1,6 +1,6 @@
 // Package source hands raw log entries to an analyzer.Handler: from a Pub/Sub
-// subscription that a log sink feeds, pulled or pushed, or from files and
-// standard input.
+// subscription that a log sink feeds, pulled or pushed, from files and standard
+// input, or from the Cloud Logging API.
 //
 // The package promises: a message is acknowledged only after the handler kept
 // the group it was in; what could not be kept is handed over again; Run never
@@ -34,9 +34,10 @@ var (
 // Config holds the settings of every kind of source; only those of the kind
 // that is opened are read.
 type Config struct {
-	PubSub PubSubConfig `yaml:"pubsub"`
-	Push   PushConfig   `yaml:"push"`
-	File   FileConfig   `yaml:"file"`
+	PubSub  PubSubConfig  `yaml:"pubsub"`
+	Push    PushConfig    `yaml:"push"`
+	File    FileConfig    `yaml:"file"`
+	Logging LoggingConfig `yaml:"-"` // read once, by analyze
 	// RequestShare is the part of accepted requests whose logs the export
 	// carries (setup gcp --requests): above 0 and at most 1; 1 by default.
 	RequestShare float64 `yaml:"request_share"`
@@ -55,9 +56,10 @@ func (c Config) Validate() []conf.FieldError {
 }
 
 var kinds = map[string]func(Config) (analyzer.Source, error){
-	"file":   func(c Config) (analyzer.Source, error) { return NewFile(c.File) },
-	"pubsub": func(c Config) (analyzer.Source, error) { return NewPubSub(c.PubSub) },
-	"push":   func(c Config) (analyzer.Source, error) { return NewPush(c.Push) },
+	"file":    func(c Config) (analyzer.Source, error) { return NewFile(c.File) },
+	"logging": func(c Config) (analyzer.Source, error) { return NewLogging(c.Logging) },
+	"pubsub":  func(c Config) (analyzer.Source, error) { return NewPubSub(c.PubSub) },
+	"push":    func(c Config) (analyzer.Source, error) { return NewPush(c.Push) },
 }
 
 // Kinds returns the names that Open knows, sorted.

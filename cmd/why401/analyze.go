@@ -17,17 +17,26 @@ import (
 
 func newAnalyzeCmd(env *environment) *cobra.Command {
 	format, file, probes, failOn := "text", "", "", false
+	var stored storedLogs
 	cmd := &cobra.Command{
-		Use:   "analyze FILE…|-",
-		Short: "read exported log entries from files or stdin and report what was refused, and why",
+		Use:   "analyze FILE…|- | --project P",
+		Short: "read log entries from files, stdin or Cloud Logging and report what was refused, and why",
 		Long: "Reads LogEntries as JSON arrays, JSON Lines or pretty-printed objects, plain, gzip or zstd;\n" +
-			"a folder is read as a Cloud Storage export. The same entries give the same report, whatever their order.",
-		Args: cobra.MinimumNArgs(1),
+			"a folder is read as a Cloud Storage export. The same entries give the same report, whatever their order.\n\n" +
+			"With --project the entries come straight from the Cloud Logging API, with the rights of whoever runs it:\n" +
+			"a first report needs no log export.",
+		Example: "  why401 analyze export.jsonl.gz\n  why401 analyze --project acme-prod --since 6h",
+		Args: func(_ *cobra.Command, args []string) error {
+			if (len(args) > 0) == (len(stored.projects) > 0) {
+				return exitHint(exitUsage, errors.New("wanted either files or --project"), "why401 analyze export.jsonl.gz, or why401 analyze --project acme-prod --since 6h")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := knownFormat(format); err != nil {
 				return err
 			}
-			report, err := env.analyze(cmd.Context(), args, file, probes)
+			report, err := env.analyze(cmd.Context(), args, &stored, file, probes)
 			if report == nil {
 				return err
 			}
@@ -43,13 +52,14 @@ func newAnalyzeCmd(env *environment) *cobra.Command {
 	cmd.Flags().StringVarP(&file, "config", "c", "", "configuration file: environments, key domains and when failures count")
 	cmd.Flags().StringVar(&probes, "probes", "", "results of probes of the same time, a JSON array of them (README, How it decides)")
 	cmd.Flags().StringVar(&format, "format", format, "text, json, md or html (one file, with pictures)")
+	stored.flags(cmd.Flags())
 	cmd.Flags().BoolVar(&failOn, "fail-on", false, "exit 1 when there is an incident")
 	return cmd
 }
 
-// analyze runs the pipeline over files. With an error that leaves something
+// analyze runs the pipeline over files or stored entries. With an error that leaves something
 // readable it returns the report of that too.
-func (env *environment) analyze(ctx context.Context, paths []string, file, probes string) (*finding, error) {
+func (env *environment) analyze(ctx context.Context, paths []string, stored *storedLogs, file, probes string) (*finding, error) {
 	cfg, _, err := env.load(file, nil)
 	if err != nil {
 		return nil, err
@@ -62,9 +72,9 @@ func (env *environment) analyze(ctx context.Context, paths []string, file, probe
 	if err != nil {
 		return nil, err
 	}
-	files, err := source.NewFile(source.FileConfig{Paths: paths, Stdin: env.stdin})
+	entries, err := env.entries(paths, stored)
 	if err != nil {
-		return nil, exitWith(exitUsage, err)
+		return nil, err
 	}
 	held, err := store.Open(ctx, store.Config{Kind: "discard"})
 	if err != nil {
@@ -74,8 +84,8 @@ func (env *environment) analyze(ctx context.Context, paths []string, file, probe
 	if err != nil {
 		return nil, exitWith(exitBackend, err)
 	}
-	stop := env.progress(ctx, files)
-	err = files.Run(ctx, p.Handle)
+	stop := env.progress(ctx, entries)
+	err = entries.Run(ctx, p.Handle)
 	stop()
 	if ctx.Err() != nil {
 		return nil, exitWith(exitInterrupted, ctx.Err())
@@ -87,10 +97,31 @@ func (env *environment) analyze(ctx context.Context, paths []string, file, probe
 	if report.Totals.Entries == 0 && err == nil {
 		fmt.Fprintln(env.stderr, "why401: no entries found")
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, source.ErrUnreachable) || err != nil && len(paths) == 0 && !errors.Is(err, source.ErrPartial):
+		return nil, exitWith(exitBackend, err)
+	case err != nil:
 		err = exitWith(exitInput, err)
 	}
 	return report, err
+}
+
+// countedSource is a source whose progress can be shown.
+type countedSource interface {
+	analyzer.Source
+	Stats() source.FileStats
+}
+
+// entries opens what is to be analyzed.
+func (env *environment) entries(paths []string, stored *storedLogs) (countedSource, error) {
+	if len(stored.projects) > 0 {
+		return env.storedEntries(stored)
+	}
+	files, err := source.NewFile(source.FileConfig{Paths: paths, Stdin: env.stdin})
+	if err != nil {
+		return nil, exitWith(exitUsage, err)
+	}
+	return files, nil
 }
 
 // probeResults reads the results of probes; none without a file.
@@ -111,7 +142,7 @@ func (env *environment) probeResults(file string) ([]analyzer.ProbeResult, error
 }
 
 // progress draws on stderr while it is a terminal.
-func (env *environment) progress(ctx context.Context, files *source.File) (stop func()) {
+func (env *environment) progress(ctx context.Context, entries countedSource) (stop func()) {
 	f, ok := env.stderr.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return func() {}
@@ -120,7 +151,7 @@ func (env *environment) progress(ctx context.Context, files *source.File) (stop 
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		source.Progress{W: io.Writer(f), Stats: files.Stats}.Run(ctx)
+		source.Progress{W: io.Writer(f), Stats: entries.Stats}.Run(ctx)
 	}()
 	return func() { cancel(); <-done }
 }
