@@ -2,10 +2,10 @@ GO ?= go
 FUZZTIME ?= 10s
 CORPUS ?=
 
-.PHONY: help build test race demo torture lint fuzz bench deps mutation negatives learn accuracy scenarios probes page
+.PHONY: help build test race demo torture torture-alerts lint fuzz bench deps mutation negatives learn accuracy scenarios probes page
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 build: ## build ./why401
 	$(GO) build -trimpath -o why401 ./cmd/why401
@@ -22,6 +22,9 @@ demo: ## real services, a missed rotation, an embedded Pub/Sub and the report
 
 torture: ## 100,000 entries through the real emulator, killed ten times on the way
 	WHY401_TORTURE=100000 WHY401_REQUIRE_REAL=1 $(GO) test -timeout 20m -v -run TestKilledOnTheWay ./cmd/why401
+
+torture-alerts: ## incidents that come and go while why401 or Alertmanager is killed 100 times (about half an hour)
+	WHY401_KILLS=100 WHY401_REQUIRE_REAL=1 $(GO) test -count=1 -timeout 90m -v -run TestAlertsSurviveKills ./cmd/why401
 
 lint: ## formatting, vet and, where it is installed, golangci-lint
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }

@@ -150,15 +150,15 @@ func ready(url string) bool {
 }
 
 // pagingConfig writes a configuration that tells an Alertmanager directly.
-func pagingConfig(t *testing.T, alertmanager string) string {
+func pagingConfig(t *testing.T, alertmanager, settle string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "why401.yaml")
 	text := fmt.Sprintf(`
 diagnosis: {tick: 1s}
-alerts: {quiet: 1s, settle: 20s, url: "https://why401.acme.test"}
+alerts: {quiet: 1s, settle: %s, url: "https://why401.acme.test"}
 sinks:
   - {kind: alertmanager, urls: [%q], min_severity: warning, watchdog: true}
-`, alertmanager)
+`, settle, alertmanager)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func TestFaultPagesOnce(t *testing.T) {
 	am := startAlertmanager(t)
 	bus := startBus(t)
 	listen := freeAddress(t)
-	pagingProcess(t, pagingConfig(t, am.url()), bus.address, filepath.Join(t.TempDir(), "why401.db"), listen)
+	pagingProcess(t, pagingConfig(t, am.url(), "20s"), bus.address, filepath.Join(t.TempDir(), "why401.db"), listen)
 	bus.publish(t, entriesOf(t, "rotation-missed")...)
 	eventually(t, "a page", func() bool { return len(am.told("firing")) > 0 })
 	var incident string
