@@ -21,10 +21,22 @@ type alignmentProbe struct {
 }
 
 func newAlignment(domain analyzer.KeyDomain, d *Deps) ([]Target, error) {
-	if len(healthMembers(domain)) == 0 && (d.Reference == nil || domain.Secret == "") {
+	p := &alignmentProbe{d, domain}
+	if len(healthMembers(domain)) == 0 && (d.Reference == nil || domain.Secret == "" || len(p.others()) == 0) {
 		return nil, nil
 	}
-	return []Target{{Name: domain.Name, Probe: &alignmentProbe{d, domain}}}, nil
+	return []Target{{Name: domain.Name, Probe: p}}, nil
+}
+
+// others are the key domains of other environments.
+func (p *alignmentProbe) others() []analyzer.KeyDomain {
+	var out []analyzer.KeyDomain
+	for _, d := range p.deps.Domains {
+		if d.Environment != p.domain.Environment && d.Environment != "" && p.domain.Environment != "" {
+			out = append(out, d)
+		}
+	}
+	return out
 }
 
 // longestLeeway is what a verifier may tolerate at most: a few minutes (RFC
@@ -196,12 +208,7 @@ func (p *alignmentProbe) environments(ctx context.Context, l *look) []analyzer.P
 		r.Target, r.Service = "environments", analyzer.Service{Environment: p.domain.Environment}
 		return []analyzer.ProbeResult{r}
 	}
-	var others []analyzer.KeyDomain
-	for _, d := range p.deps.Domains {
-		if d.Environment != p.domain.Environment && d.Environment != "" && p.domain.Environment != "" {
-			others = append(others, d)
-		}
-	}
+	others := p.others()
 	foreign := slices.ContainsFunc(l.candidates, func(c Candidate) bool { return !own(p.domain, c.Environment) })
 	if len(others) == 0 && !foreign {
 		return nil // there is one environment

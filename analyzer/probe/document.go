@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -97,6 +98,14 @@ func cause(err error) error {
 		if errors.Is(err, known) {
 			return known
 		}
+	}
+	var dns *net.DNSError
+	var op *net.OpError
+	switch {
+	case errors.As(err, &dns):
+		return errors.New("its name does not resolve")
+	case errors.As(err, &op):
+		return op.Err
 	}
 	return err
 }

@@ -192,6 +192,8 @@ func (p *secretManagerProbe) failed(l *lifeline, err error) analyzer.ProbeResult
 func (p *secretManagerProbe) age(l *lifeline) analyzer.ProbeResult {
 	var r analyzer.ProbeResult
 	switch name := p.ref.Short(); {
+	case l.listed != nil && troubleOf(l.listed) != denied:
+		r = p.result(l, analyzer.StatusUnknown, "", "the age of %s is not known: its versions could not be listed; see what the secret store answered", name)
 	case len(l.versions) == 0 || l.versions[0].created.IsZero():
 		r = p.result(l, analyzer.StatusUnknown, "", "the age of %s is not known: its versions cannot be listed; grant roles/secretmanager.viewer on it", name)
 	case l.at.Sub(l.versions[0].created) > p.domain.MaxAge:

@@ -98,22 +98,21 @@ func table(b *bytes.Buffer, p painter, d *analyzer.KeyDomain, of []*analyzer.Pro
 	}
 	wide = min(wide, 32)
 	said := map[string]bool{}
-	for i := 0; i < len(of); i++ {
-		r := of[i]
-		alike := i + 1
-		for !all && r.Status == analyzer.StatusOK && alike < len(of) && of[alike].Probe == r.Probe {
-			alike++
+	for len(of) > 0 {
+		r, alike := of[0], 1
+		if !all {
+			alike = likeFirst(of)
 		}
-		if alike > i+1 {
-			var names []string
-			for _, x := range of[i:alike] {
-				names = append(names, analyzer.EscapeTerminal(x.Target))
-			}
-			fmt.Fprintf(b, "  %s %-14s %s\n", p.mark(r.Status), r.Probe, shortList(names))
-			i = alike - 1
-			continue
+		switch {
+		case alike == 1:
+			fmt.Fprintf(b, "  %s %-14s %-*s  %s\n", p.mark(r.Status), r.Probe, wide, analyzer.EscapeTerminal(r.Target), analyzer.EscapeTerminal(r.Detail))
+		case r.Status == analyzer.StatusOK:
+			fmt.Fprintf(b, "  %s %-14s %s\n", p.mark(r.Status), r.Probe, shortList(of[:alike], func(r *analyzer.ProbeResult) string { return r.Target }))
+		default:
+			fmt.Fprintf(b, "  %s %-14s %-*s  %s: %s\n", p.mark(r.Status), fmt.Sprint(alike, " checks"), wide, analyzer.EscapeTerminal(r.Target),
+				shortList(of[:alike], func(r *analyzer.ProbeResult) string { return r.Probe }), analyzer.EscapeTerminal(reason(r)))
 		}
-		fmt.Fprintf(b, "  %s %-14s %-*s  %s\n", p.mark(r.Status), r.Probe, wide, analyzer.EscapeTerminal(r.Target), analyzer.EscapeTerminal(r.Detail))
+		of = of[alike:]
 		for _, do := range steps(d, r) {
 			if said[r.Service.Name+do] {
 				continue // under another check that found the same
@@ -124,7 +123,45 @@ func table(b *bytes.Buffer, p painter, d *analyzer.KeyDomain, of []*analyzer.Pro
 	}
 }
 
-func shortList(names []string) string {
+// likeFirst counts the results that share a line with the first: those of one
+// kind that passed, and those of one service that could not look for the same
+// reason. The latter it moves to the front.
+func likeFirst(of []*analyzer.ProbeResult) int {
+	first, n := of[0], 1
+	same := func(r *analyzer.ProbeResult) bool {
+		switch first.Status {
+		case analyzer.StatusOK:
+			return r.Status == analyzer.StatusOK && r.Probe == first.Probe
+		case analyzer.StatusUnknown:
+			return r.Status == analyzer.StatusUnknown && r.Target == first.Target && reason(r) == reason(first) && reason(r) != r.Detail
+		}
+		return false
+	}
+	for i := 1; i < len(of); i++ {
+		if same(of[i]) {
+			r := of[i]
+			copy(of[n+1:i+1], of[n:i])
+			of[n] = r
+			n++
+		}
+	}
+	return n
+}
+
+// reason is the part of a sentence that says why something could not be
+// looked at.
+func reason(r *analyzer.ProbeResult) string {
+	if _, why, ok := strings.Cut(r.Detail, ": "); ok {
+		return why
+	}
+	return r.Detail
+}
+
+func shortList(of []*analyzer.ProbeResult, name func(*analyzer.ProbeResult) string) string {
+	var names []string
+	for _, r := range of {
+		names = append(names, analyzer.EscapeTerminal(name(r)))
+	}
 	if n := len(names) - 6; n > 1 {
 		return strings.Join(names[:6], ", ") + fmt.Sprintf(" and %d more", n)
 	}
@@ -187,24 +224,43 @@ func (m *matrix) text(b *bytes.Buffer, p painter) {
 	}
 }
 
-// scores prints the score of every environment and what cost its points.
+// scores prints the score of every environment and which checks cost its
+// points; why they did stands in the table.
 func (v *validation) scores(b *bytes.Buffer, p painter) {
 	for _, env := range slices.Sorted(maps.Keys(v.Scores)) {
 		s := v.Scores[env]
-		fmt.Fprintf(b, "score %s %s   availability %d/40, consistency %d/30, format %d/20, alignment %d/10\n", env, p.paint(bold, fmt.Sprintf("%d/100", s.Total)), s.Availability, s.Consistency, s.Format, s.Alignment)
-		for _, l := range s.Lost {
-			fmt.Fprintf(b, "  %4d %-12s %s: %s\n", -l.Points, l.Part, analyzer.EscapeTerminal(l.Check), analyzer.EscapeTerminal(clause(l.Why)))
+		fmt.Fprintf(b, "score %s %s\n", env, p.paint(bold, fmt.Sprintf("%d/100", s.Total)))
+		for _, part := range []struct {
+			name      string
+			got, most int
+		}{{"availability", s.Availability, 40}, {"consistency", s.Consistency, 30}, {"format", s.Format, 20}, {"alignment", s.Alignment, 10}} {
+			fmt.Fprintf(b, "  %-12s %2d/%d%s\n", part.name, part.got, part.most, lostIn(s.Lost, part.name))
 		}
 	}
 }
 
-// clause is the first part of a result's sentence: the rest, which says what
-// to do, stands in the table.
-func clause(s string) string {
-	if head, _, ok := strings.Cut(s, "; "); ok {
-		return head
+// lostShown bounds the checks that are named for a part; JSON has them all.
+const lostShown = 6
+
+func lostIn(all []analyzer.Lost, part string) string {
+	line, n, rest := "", 0, 0
+	for _, l := range all {
+		switch {
+		case l.Part != part:
+			continue
+		case n >= lostShown:
+			rest += l.Points
+		case l.Check == "none":
+			line += fmt.Sprintf("  -%d %s", l.Points, analyzer.EscapeTerminal(l.Why))
+		default:
+			line += fmt.Sprintf("  -%d %s", l.Points, analyzer.EscapeTerminal(l.Check))
+		}
+		n++
 	}
-	return s
+	if rest > 0 {
+		line += fmt.Sprintf("  -%d by %d more", rest, n-lostShown)
+	}
+	return line
 }
 
 // summary is the last line, and the reason of the exit code.
