@@ -12,11 +12,14 @@ import (
 	"github.com/why401/why401/analyzer/conf"
 )
 
-// problems places everything that keeps a scenario from being played.
-func (sc *Scenario) problems(doc *conf.Document, file string, own *Scenario) conf.Problems {
+// problems places everything that keeps a scenario from being played, but for
+// what could not be read anyway.
+func (sc *Scenario) problems(doc *conf.Document, file string, own *Scenario, unread conf.Problems) conf.Problems {
 	var out conf.Problems
 	for _, fe := range sc.faults() {
-		out = append(out, sc.place(doc, file, own, fe))
+		if !slices.ContainsFunc(unread, func(p conf.Problem) bool { return p.Path == "" || strings.HasPrefix(fe.Path, p.Path) }) {
+			out = append(out, sc.place(doc, file, own, fe))
+		}
 	}
 	return out
 }

@@ -52,7 +52,7 @@ func newDelivery(sc Scenario, luck *chance, p *plan, mu *sync.Mutex) *delivery {
 }
 
 // send hands an entry over: once, twice, later or not at all.
-func (d *delivery) send(e *entry, data []byte, now time.Time, handOver func([]byte)) {
+func (d *delivery) send(e *entry, data []byte, now time.Time, handOver func(data []byte, again bool)) {
 	log := e.logOf()
 	if slices.Contains(d.Without, log) || d.mute[e.service()] {
 		return
@@ -67,23 +67,23 @@ func (d *delivery) send(e *entry, data []byte, now time.Time, handOver func([]by
 	}
 	for i := range copies {
 		if now.Before(d.held) {
-			d.later(d.held, data, handOver)
+			d.later(d.held, data, i > 0, handOver)
 			continue
 		}
 		if i == 0 && !(d.Late > 0 && d.luck.happens(d.Late)) {
-			handOver(data)
+			handOver(data, false)
 			continue
 		}
-		d.later(now.Add(d.luck.between(time.Second, d.LateBy)), data, handOver)
+		d.later(now.Add(d.luck.between(time.Second, d.LateBy)), data, i > 0, handOver)
 	}
 }
 
 // later hands an entry over at a later time.
-func (d *delivery) later(at time.Time, data []byte, handOver func([]byte)) {
+func (d *delivery) later(at time.Time, data []byte, again bool, handOver func(data []byte, again bool)) {
 	d.plan.at(at, func(context.Context) error {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		handOver(slices.Clone(data))
+		handOver(slices.Clone(data), again)
 		return nil
 	})
 }

@@ -192,3 +192,18 @@ func (j *Judge) finding(i int, truth *Truth) Finding {
 func sure(v analyzer.Verdict) int {
 	return slices.Index([]analyzer.Verdict{analyzer.Ambiguous, analyzer.Probable, analyzer.Confirmed}, v)
 }
+
+// Told puts a finding into words.
+func (f *Finding) Told() string {
+	what := "the true cause is " + string(f.Expect.Cause)
+	if len(f.Expect.Services) > 0 {
+		what += " at " + strings.Join(f.Expect.Services, ", ")
+	}
+	switch {
+	case f.Cause == "":
+		return what + ": not found"
+	case f.Right:
+		return what + ": found, " + string(f.Verdict)
+	}
+	return fmt.Sprintf("%s: found %s instead, %s", what, f.Cause, f.Verdict)
+}

@@ -85,7 +85,8 @@ func Run(ctx context.Context, sc Scenario, o Options) (Truth, error) {
 	defer p.close()
 	truth := Truth{Scenario: sc.Name, Start: start, Expect: sc.Expect}
 	err = p.play(ctx, o, &truth)
-	truth.End, truth.Entries, truth.Counts = p.clock.Now(), p.logs.written(), p.tally.sorted()
+	truth.End, truth.Counts = p.clock.Now(), p.tally.sorted()
+	truth.Entries, truth.Repeated = p.logs.written()
 	return truth, err
 }
 

@@ -58,9 +58,10 @@ type sink struct {
 	luck *chance
 	way  *delivery
 
-	mu      sync.Mutex
-	entries int64
-	err     error
+	mu       sync.Mutex
+	entries  int64
+	repeated int64
+	err      error
 }
 
 // write stamps e with its times and an insertId and hands it over. ended is
@@ -88,8 +89,9 @@ func (s *sink) write(at, ended time.Time, e *entry) {
 	s.way.send(e, data, ended, s.handOver)
 }
 
-// handOver gives an entry to whoever takes them. The lock is held.
-func (s *sink) handOver(data []byte) {
+// handOver gives an entry to whoever takes them; again: it was given before,
+// or will be. The lock is held.
+func (s *sink) handOver(data []byte, again bool) {
 	if s.err != nil {
 		return
 	}
@@ -98,6 +100,9 @@ func (s *sink) handOver(data []byte) {
 		return
 	}
 	s.entries++
+	if again {
+		s.repeated++
+	}
 }
 
 func (s *sink) failed() error {
@@ -106,10 +111,10 @@ func (s *sink) failed() error {
 	return s.err
 }
 
-func (s *sink) written() int64 {
+func (s *sink) written() (entries, repeated int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.entries
+	return s.entries, s.repeated
 }
 
 // entryOf begins an entry of the named log (run.googleapis.com/stdout) that

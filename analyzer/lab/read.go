@@ -97,21 +97,22 @@ func Parse(file string, data []byte) (Scenario, error) {
 		return Scenario{}, err
 	}
 	var own Scenario
-	if err := doc.Decode(&own); err != nil {
+	var unread conf.Problems
+	if err := doc.Decode(&own); err != nil && !errors.As(err, &unread) {
 		return Scenario{}, err
 	}
 	sc := Scenario{}
 	if own.Platform != "" {
 		if sc, err = platformFile(own.Platform); err != nil {
 			line, col := doc.At("platform")
-			return Scenario{}, conf.Problems{{File: file, Line: line, Col: col, Path: "platform", Msg: err.Error()}}
+			return Scenario{}, append(unread, conf.Problem{File: file, Line: line, Col: col, Path: "platform", Msg: err.Error()})
 		}
 	}
 	overlay(reflect.ValueOf(&sc).Elem(), reflect.ValueOf(own))
 	for i := range sc.Services {
 		sc.Services[i].Env = with(nil, sc.Services[i].Env)
 	}
-	if problems := sc.problems(doc, file, &own); len(problems) > 0 {
+	if problems := append(unread, sc.problems(doc, file, &own, unread)...); len(problems) > 0 {
 		return Scenario{}, problems
 	}
 	return sc, nil

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"slices"
 	"time"
 
 	"github.com/why401/why401/analyzer"
@@ -97,4 +98,12 @@ type Job struct {
 	Service string        `yaml:"service"`
 	Account string        `yaml:"account"`
 	Every   time.Duration `yaml:"every"`
+}
+
+// Until returns the scenario cut, or prolonged, to a duration: steps that
+// would come later are left out.
+func (sc Scenario) Until(d time.Duration) Scenario {
+	sc.Duration = d
+	sc.Timeline = slices.DeleteFunc(slices.Clone(sc.Timeline), func(s Step) bool { return s.At > d })
+	return sc
 }

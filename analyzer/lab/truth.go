@@ -16,6 +16,7 @@ type Truth struct {
 	Start    time.Time // of virtual time
 	End      time.Time
 	Entries  int64 // handed to Emit
+	Repeated int64 // of them, those that were handed over twice
 	Counts   []Count
 	Injected []Injected // the timeline as it was carried out
 	Expect   []Expect   // what the scenario says is wrong

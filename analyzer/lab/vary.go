@@ -106,7 +106,7 @@ func (v *varier) timing() {
 		if to[i] = gap + shift; i > 0 {
 			f := 1.0
 			if !v.sc.Vary.Tight {
-				f = v.factor(0.85, 1.35)
+				f = v.factor(1, 1.35)
 			}
 			to[i] = to[i-1] + time.Duration(f*float64(at[i]-at[i-1]))
 		}

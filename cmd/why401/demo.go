@@ -36,7 +36,7 @@ func newDemoCmd(env *environment) *cobra.Command {
 				return exitHint(exitUsage, err, "why401 demo list")
 			}
 			if limit > 0 {
-				sc.Duration = limit
+				sc = sc.Until(limit)
 			}
 			if o.stay && !cmd.Flags().Changed("web") {
 				o.web = defaultConfig().Web.Listen
@@ -108,10 +108,17 @@ func (env *environment) demo(ctx context.Context, sc lab.Scenario, o demoOptions
 	if page.url != "" {
 		env.say("demo: look at %s", page.url)
 	}
-	if err := env.play(ctx, sc, o.seed, server, p); err != nil {
+	truth, err := env.play(ctx, sc, o.seed, server, p)
+	if err != nil {
 		return err
 	}
-	if err := show(findingOf(p, diagnosis)); err != nil {
+	found := findingOf(p, diagnosis)
+	judge := lab.NewJudge(sc)
+	judge.Observe(truth.End, found.Incidents)
+	for _, f := range judge.Result(&truth, o.seed).Findings {
+		env.say("demo: %s", f.Told())
+	}
+	if err := show(found); err != nil {
 		return err
 	}
 	if o.stay {
@@ -124,36 +131,36 @@ func (env *environment) demo(ctx context.Context, sc lab.Scenario, o demoOptions
 func (env *environment) say(f string, args ...any) { fmt.Fprintf(env.stderr, f+"\n", args...) }
 
 // play runs the platform until all of its entries have come back.
-func (env *environment) play(ctx context.Context, sc lab.Scenario, seed uint64, server *source.Embedded, p *analyzer.Pipeline) error {
+func (env *environment) play(ctx context.Context, sc lab.Scenario, seed uint64, server *source.Embedded, p *analyzer.Pipeline) (truth lab.Truth, err error) {
 	pull, err := source.NewPubSub(server.Config())
 	if err != nil {
-		return exitWith(exitBackend, err)
+		return truth, exitWith(exitBackend, err)
 	}
 	pullCtx, stop := context.WithCancel(ctx)
 	defer stop()
 	pulled := make(chan error, 1)
 	go func() { pulled <- pull.Run(pullCtx, p.Handle) }()
-	truth, err := lab.Run(ctx, sc, lab.Options{
+	truth, err = lab.Run(ctx, sc, lab.Options{
 		Seed:  seed,
 		Emit:  func(ctx context.Context, entry []byte) error { return server.Publish(ctx, entry) },
 		Logf:  func(f string, args ...any) { env.say("demo: "+f, args...) },
 		Speed: 90, Sockets: true,
 	})
 	if err != nil {
-		return exitWith(exitBackend, fmt.Errorf("play scenario: %w", err))
+		return truth, exitWith(exitBackend, fmt.Errorf("play scenario: %w", err))
 	}
 	env.say("demo: %d entries published; reading the rest of them from the subscription", truth.Entries)
-	if err := drained(ctx, p, truth.Entries, pulled); err != nil {
-		return err
+	if err := drained(ctx, p, truth.Entries-truth.Repeated, pulled); err != nil {
+		return truth, err
 	}
 	stop()
 	if err := <-pulled; err != nil && !errors.Is(err, context.Canceled) {
-		return exitWith(exitBackend, err)
+		return truth, exitWith(exitBackend, err)
 	}
 	if err := p.Flush(ctx); err != nil {
-		return exitWith(exitBackend, err)
+		return truth, exitWith(exitBackend, err)
 	}
-	return nil
+	return truth, nil
 }
 
 // drained waits until the pipeline has seen n distinct entries.

@@ -177,6 +177,8 @@ func (row *scenarioRow) missed() []string {
 		r := &row.results[i]
 		for _, x := range r.Findings {
 			switch {
+			case !x.Shown && len(x.Expect.Reasons) > 0:
+				say(r, "the scenario does not show %s: none of %v was logged", x.Expect.Cause, x.Expect.Reasons)
 			case x.Cause == "":
 				say(r, "nothing told of %s", x.Expect.Cause)
 			case !x.Right:
