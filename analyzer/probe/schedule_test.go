@@ -91,11 +91,11 @@ func TestConcurrencyAndDeadline(t *testing.T) {
 // A target that does not answer is asked less and less; one answer ends that.
 func TestBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var asked int
-		up := false
+		var asked atomic.Int64
+		var up atomic.Bool
 		target := Target{Every: time.Minute, Probe: probeFunc(func(context.Context) []analyzer.ProbeResult {
-			asked++
-			if up {
+			asked.Add(1)
+			if up.Load() {
 				return answer(analyzer.StatusFail)
 			}
 			return answer(analyzer.StatusUnknown)
@@ -105,13 +105,13 @@ func TestBreaker(t *testing.T) {
 		s := NewScheduler([]Target{target}, DefaultConfig())
 		go func() { done <- s.Run(ctx, nobody) }()
 		time.Sleep(2 * time.Hour)
-		if asked < 8 || asked > 14 {
-			t.Errorf("asked a silent target %d times in two hours; want about ten", asked)
+		if n := asked.Swap(0); n < 8 || n > 14 {
+			t.Errorf("asked a silent target %d times in two hours; want about ten", n)
 		}
-		up, asked = true, 0
+		up.Store(true)
 		time.Sleep(time.Hour + 18*time.Minute)
-		if asked < 60 || asked > 78 {
-			t.Errorf("asked %d times after it came back; want every minute again", asked)
+		if n := asked.Load(); n < 60 || n > 78 {
+			t.Errorf("asked %d times after it came back; want every minute again", n)
 		}
 		cancel()
 		if err := <-done; err != nil {
