@@ -42,6 +42,7 @@ const (
 	KindStack    Kind = "stack"    // tracebacks begun, cut into one entry a line
 	KindStackEnd Kind = "stackend" // findings told by the last line of a traceback
 	KindSeen     Kind = "seen"     // entries of any sort
+	KindFailed   Kind = "failed"   // requests that the service answered with 5xx
 )
 
 // Cell is one counter: a minute of event time, a service, a kind and, for
@@ -63,7 +64,8 @@ type Count struct {
 // Dimension names a population that diagnosis looks at.
 type Dimension string
 
-// The dimensions. Values of DimClient are hashes.
+// The dimensions. Values of DimClient are hashes; those of DimInstance are
+// followed by the five minutes of the hour, 0 to 11.
 const (
 	DimInstance Dimension = "instance"
 	DimRevision Dimension = "revision"

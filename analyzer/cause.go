@@ -60,7 +60,7 @@ func (c Cause) rank() int {
 	return len(causes)
 }
 
-// about reports whether the cause may print reasons of f.
-func (k *CauseInfo) about(f *family) bool {
-	return slices.ContainsFunc(k.Reasons, func(r Reason) bool { return slices.Contains(f.reasons, r) })
+// about reports whether the cause may print what the complaint is of.
+func (k *CauseInfo) about(c *complaint) bool {
+	return slices.ContainsFunc(k.Reasons, func(r Reason) bool { return c.reasons[r] > 0 })
 }

@@ -28,16 +28,16 @@ var secretCauses = []CauseInfo{
 		needs: [][]*fact{{factVersionGone, factGone}, {factVersionGone, factStart}, {factVersionGone, factNothingAccepted}}, supports: []*fact{factVersionGone, factGone}, against: []*fact{factDenied},
 	},
 	{
-		ID: "key.store_denied", Means: "the secret store refuses the service's account", Level: LevelCritical, Reasons: []Reason{SecretLoadFailed, StartupEmptyCritical},
+		ID: "key.store_denied", Means: "the secret store refuses the service's account", Level: LevelCritical, Reasons: []Reason{SecretLoadFailed},
 		Confirms: "reading the version as the service's account gives PermissionDenied", Explains: []Cause{"meta.unclassified"},
 		Do:    []string{"grant roles/secretmanager.secretAccessor on {secret} to the account of {services}", "redeploy {services}"},
-		needs: [][]*fact{{factDenied, factPolicy}, {factDenied, factStart}, {factDenied, factNothingAccepted}, {factDenied, factAlone}}, supports: []*fact{factDenied, factPolicy}, against: []*fact{factUnreachable},
+		needs: [][]*fact{{factDenied, factPolicy}, {factDenied, factStart}, {factDenied, factNothingAccepted}, {factDenied, factAlone}}, supports: []*fact{factDenied, factPolicy}, against: []*fact{factStoreAway},
 	},
 	{
-		ID: "key.store_unreachable", Means: "the secret store cannot be reached", Level: LevelCritical, Reasons: []Reason{SecretLoadFailed, StartupEmptyCritical},
+		ID: "key.store_unreachable", Means: "the secret store cannot be reached", Level: LevelCritical, Reasons: []Reason{SecretLoadFailed},
 		Confirms: "reading the version from here times out as well", Explains: []Cause{"meta.unclassified"},
 		Do:    []string{"check egress, VPC Service Controls, quota and the platform's status page", "keep the last good value in memory while the store is away"},
-		needs: [][]*fact{{factUnreachable, factSeveral}, {factUnreachable, factSudden}, {factUnreachable, factStart}, {factUnreachable, factNothingAccepted}}, supports: []*fact{factUnreachable, factSeveral}, against: []*fact{factDenied, factGone},
+		needs: [][]*fact{{factStoreAway, factSeveral}, {factStoreAway, factSudden}, {factStoreAway, factStart}, {factStoreAway, factNothingAccepted}}, supports: []*fact{factStoreAway, factSeveral}, against: []*fact{factDenied, factGone},
 	},
 	{
 		ID: "env.fallback_used", Means: "the service runs on a default, legacy or test value", Level: LevelError, Reasons: []Reason{WeakSecret, MissingSecret, ConfigInvalid, BadSignature},
@@ -61,7 +61,7 @@ var secretCauses = []CauseInfo{
 		ID: "key.secret_missing", Means: "the service resolved no value for its secret", Level: LevelCritical, Reasons: []Reason{MissingSecret, ConfigInvalid, StartupEmptyCritical, SecretLoadFailed},
 		Confirms: "none of the variables of the chain is present, and the service says jwt_secret_available false", Explains: []Cause{"meta.unclassified"},
 		Do:    []string{"mount or map {secret} under the name that {services} reads", "redeploy {services}, and let it stop at start when the secret is absent"},
-		needs: [][]*fact{{factNotMounted, factNothingAccepted}, {factNotMounted, factStart}}, supports: []*fact{factNotMounted, factStart, factNothingAccepted}, against: []*fact{factMounted, factDenied, factUnreachable, factGone},
+		needs: [][]*fact{{factNotMounted, factNothingAccepted}, {factNotMounted, factStart}}, supports: []*fact{factNotMounted, factStart, factNothingAccepted}, against: []*fact{factMounted, factDenied, factStoreAway, factGone},
 	},
 	{
 		ID: "startup.race_not_ready", Means: "the service takes traffic before its keys are there", Level: LevelWarning,

@@ -108,7 +108,7 @@ func (sc *scene) incidents() []Incident {
 	}
 	for _, r := range sc.results {
 		if r.tells() && !used[r] && !sc.refuted(r.Cause, r.Service, r.At) {
-			info := r.Cause.Info()
+			info := sc.inOverlap(r).Info()
 			all = append(all, &conclusion{cause: &info, verdict: Confirmed, results: []*ProbeResult{r}})
 		}
 	}
@@ -121,6 +121,19 @@ func (sc *scene) incidents() []Incident {
 		out = append(out, sc.incident(k, affected[k]))
 	}
 	return out
+}
+
+// inOverlap is the cause that a probe result shows before anybody is refused:
+// within the declared overlap of a rotation a service may hold the version of
+// before.
+func (sc *scene) inOverlap(r *ProbeResult) Cause {
+	if r.Cause != "key.stale_cache" && r.Cause != "rotation.incomplete" || sc.domain == nil || sc.domain.Overlap == 0 {
+		return r.Cause
+	}
+	if x := sc.last(r.At.Add(-sc.domain.Overlap), r.At, sc.shares, SecretVersionAdded, SecretRotated); x != nil && !x.isFirst() {
+		return "rotation.in_progress"
+	}
+	return r.Cause
 }
 
 // tells reports whether a result shows a cause by itself. Unknown never does.
@@ -161,11 +174,13 @@ func (sc *scene) conclude(c *complaint) *conclusion {
 	var open []rated
 	for i := range causes {
 		info := &causes[i]
-		if !info.about(c.family) {
+		if !info.about(c) {
 			continue
 		}
 		proof := sc.proof(info, c)
-		if sc.refuted(info.ID, c.service, c.onset()) {
+		// An instance that does not start cannot be probed: the sound one that
+		// was is another.
+		if c.reasons[StartupEmptyCritical] == 0 && sc.refuted(info.ID, c.service, c.onset()) {
 			k.refuted = append(k.refuted, "a probe rules out "+string(info.ID))
 			continue
 		}

@@ -65,7 +65,7 @@ func (t *tally) decisions() int64 {
 const (
 	standsOut   = 4  // a stretch has so many times the failure rate of what is around it
 	significant = 12 // log likelihood ratio; by chance it is reached in about one of 10,000 runs
-	leadMinutes = 5  // of a trickle before a stretch, below which it is the fault's own beginning
+	leadMinutes = 3  // of a trickle before a stretch, below which it is the fault's own beginning
 )
 
 // run is an episode minute by minute, with prefix sums of failures and of
@@ -157,7 +157,7 @@ func (r run) stretch(from, to int) (a, b int, ok bool) {
 // and the trickle's share; the whole when there is none.
 func (sr *series) fault(f *family, from, to int64, quiet time.Duration) (int64, int64, float64) {
 	r := sr.run(f, from, to)
-	if r.len() < 2*leadMinutes {
+	if r.len() <= leadMinutes {
 		return from, to, 0
 	}
 	trickle, lo, hi := 0.0, 0, r.len()

@@ -72,7 +72,9 @@ func (l *Ledger) populate(e *effect, r Reason) {
 			l.popDiff[c]++
 		}
 	}
-	note(DimInstance, e.entry.Origin.Instance)
+	if name := e.entry.Origin.Instance; name != "" {
+		note(DimInstance, inSlot(name, e.at))
+	}
 	note(DimRevision, e.entry.Origin.Revision)
 	note(DimRule, e.class.Rule)
 	for name, d := range map[string]Dimension{"kid": DimKeyID, "iss": DimIssuer, "aud": DimAudience, "alg": DimAlg} {
@@ -84,6 +86,15 @@ func (l *Ledger) populate(e *effect, r Reason) {
 	if e.client != 0 {
 		note(DimClient, strconv.FormatUint(e.client, 36))
 	}
+}
+
+// slotMinutes is how finely instances are told apart in time: they come and
+// go within an hour.
+const slotMinutes = 5
+
+// inSlot is an instance in five minutes of an hour, as NAME SLOT.
+func inSlot(instance string, at int64) string {
+	return instance + " " + strconv.FormatInt(minute(at)%60/slotMinutes, 10)
 }
 
 // sampled tells which accepted requests are looked at for their instance: one
@@ -114,7 +125,8 @@ func (l *Ledger) callers(e *effect) {
 		l.offer(bar{e.origin, hour, DimRevision}, xxh3.HashString(e.revision), func() string { return e.revision }, sampling)
 	}
 	if e.instance != "" {
-		l.offer(bar{e.origin, hour, DimInstance}, xxh3.HashString(e.instance), func() string { return e.instance }, sampling)
+		v := inSlot(e.instance, e.at)
+		l.offer(bar{e.origin, hour, DimInstance}, xxh3.HashString(v), func() string { return v }, sampling)
 	}
 	if e.client == 0 {
 		return

@@ -41,7 +41,7 @@ func (c *complaint) horizon() time.Time { return c.onset().Add(time.Minute) }
 // came just before, or another service took it up just before.
 func (c *complaint) rotation() (rotation, taken *Change) {
 	sc, near := c.scene, c.onset().Add(-c.scene.cfg.Near)
-	r := sc.last(c.onset().Add(-adoption), c.horizon(), sc.shares, SecretVersionAdded, SecretVersionEnabled, SecretRotated, ValueChanged, JWKSKeyAdded)
+	r := sc.last(c.onset().Add(-adoption), c.horizon(), func(x *Change) bool { return sc.shares(x) && !x.isFirst() }, SecretVersionAdded, SecretVersionEnabled, SecretRotated, ValueChanged, JWKSKeyAdded)
 	if r == nil {
 		return nil, nil
 	}
@@ -51,6 +51,10 @@ func (c *complaint) rotation() (rotation, taken *Change) {
 	}
 	return r, t
 }
+
+// isFirst reports whether a change makes a secret's first version: there is
+// nothing that a service could still hold of before.
+func (c *Change) isFirst() bool { return c.Kind == SecretVersionAdded && c.Version == "1" }
 
 // who is the service that a start, a deploy or a loaded secret is of.
 func (c *Change) who() string { return cmp.Or(c.Service.Name, c.Target) }
@@ -76,6 +80,17 @@ var factRotation = &fact{"rotation_before", signalChange, func(c *complaint) (an
 		words += fmt.Sprintf("; %s took it up at %s", taken.who(), taken.At.UTC().Format("15:04:05"))
 	}
 	return yes, words
+}}
+
+// ofKeySet: the key that changed is one of a key set, not a shared secret.
+func (c *Change) ofKeySet() bool { return c.Kind == JWKSKeyAdded || c.Kind == JWKSKeyRemoved }
+
+var factSecretRotation = &fact{"secret_rotation_before", signalChange, func(c *complaint) (answer, string) {
+	if r, _ := c.rotation(); r != nil && r.ofKeySet() {
+		return no, ""
+	}
+	t := c.tell(factRotation)
+	return t.answer, t.words
 }}
 
 var factNoRotation = negate(factRotation, "no_rotation_before", "no change of the shared key came before")

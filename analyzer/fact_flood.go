@@ -13,25 +13,40 @@ import (
 
 // accepts are the requests let through a minute, in the half hour before the
 // complaint and during it; ok is false when too few were seen to compare.
-func (c *complaint) accepts() (before, during float64, minutes int64, ok bool) {
+func (c *complaint) accepts() (before, during, minutes float64, ok bool) {
 	sr := c.scene.ledger.window.services[c.service]
 	from := max(sr.first, c.from-30)
 	was := c.scene.ledger.window.Service(c.service, from, c.from)
-	minutes = c.from - from
-	if minutes < 3 || was.Accepted < 20 {
+	if c.from-from < 3 || was.Accepted < 20 {
 		return 0, 0, 0, false
 	}
-	n := c.to - c.from + 1
-	return float64(was.Accepted) / float64(minutes), float64(c.rates.Accepted) / float64(n), n, true
+	minutes = min(float64(c.to-c.from+1), c.scene.now.Sub(c.onset()).Minutes()) // the last one may be under way
+	if minutes < 0.2 {
+		return 0, 0, 0, false
+	}
+	return float64(was.Accepted) / float64(c.from-from), float64(c.rates.Accepted) / minutes, minutes, true
 }
 
 // fell is the minute of the complaint from which on fewer requests were let
 // through than before, 0 when none stands out.
 func (c *complaint) fell() int64 {
-	sr := c.scene.ledger.window.services[c.service]
-	from := max(sr.first, c.from-30)
-	n := int(c.to - from + 1)
-	sum := make([]float64, n+1)
+	to := min(c.to, minute(c.scene.now.UnixNano())-1) // the minute under way tells too little
+	if at := c.scene.ledger.window.fell(c.service, c.from-30, to, 0.85); at > c.from {
+		return at
+	}
+	return 0
+}
+
+// fell is the minute of [from, to] from which on a service let through less
+// than the share below of what it did before; 0 when none stands out.
+func (w *Window) fell(s Service, from, to int64, below float64) int64 {
+	sr := w.services[s]
+	if sr == nil {
+		return 0
+	}
+	from = max(from, sr.first)
+	n := int(to - from + 1)
+	sum := make([]float64, max(n, 0)+1)
 	for i := range n {
 		sum[i+1] = sum[i]
 		if t := sr.minutes[from+int64(i)]; t != nil {
@@ -39,9 +54,9 @@ func (c *complaint) fell() int64 {
 		}
 	}
 	best, at := float64(significant), int64(0)
-	for i := leadMinutes; i < n; i++ {
+	for i := 2; i < n; i++ {
 		was, is := sum[i]/float64(i), (sum[n]-sum[i])/float64(n-i)
-		if m := from + int64(i); m <= c.from || is > 0.85*was {
+		if is > below*was {
 			continue
 		}
 		mean := sum[n] / float64(n)
@@ -61,8 +76,8 @@ var factAcceptedFell = &fact{"accepted_fell", signalTime, func(c *complaint) (an
 	if !ok {
 		return unknown, ""
 	}
-	missing := (before - during) * float64(n)
-	return truth(during < 0.85*before && missing > 3*math.Sqrt(before*float64(n))),
+	missing := (before - during) * n
+	return truth(during < 0.85*before && missing > 3*math.Sqrt(before*n)),
 		fmt.Sprintf("it let %.3g requests a minute through before and %.3g since: ordinary traffic fails", before, during)
 }}
 
@@ -81,7 +96,7 @@ var factOnTop = &fact{"on_top", signalTime, func(c *complaint) (answer, string) 
 	if !ok {
 		return unknown, ""
 	}
-	extra := float64(c.count) / float64(n)
+	extra := float64(c.count) / n
 	return truth(c.holds(factAcceptedHolds) && extra > 0.25*before && extra > 2*math.Abs(during-before)),
 		fmt.Sprintf("the failures (%.3g a minute) come on top of ordinary traffic, which goes on as before", extra)
 }}
@@ -107,11 +122,10 @@ var factRelayed = says("relayed", "the text is about a call that the service its
 // answers when it knows the caller.
 var factForbidden = &fact{"forbidden", signalPopulation, func(c *complaint) (answer, string) {
 	p := c.scene.ledger.Population(c.service, "", DimStatus, c.from/60, c.to/60+1)
-	_, _, sum := top(p)
-	if sum == 0 {
+	if _, _, sum := top(p); sum == 0 {
 		return unknown, ""
 	}
-	return truth(p["403"]*10 >= sum*9), "the answers are 403, not 401: the callers are known and lack something else than a good token"
+	return truth(p["403"]*10 >= c.count*8), "the answers are 403, not 401: the callers are known and lack something else than a good token"
 }}
 
 // factEndedByChange: it ended with another deploy, start or version, so that

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -96,19 +97,40 @@ var factMany = &fact{"many_services", signalPopulation, func(c *complaint) (answ
 
 // Instances: which of them fail, and which do not.
 
+// instances sums up the instances of a reason (of the accepted requests for
+// none) over the five minutes of hour and slot [from, to] of the complaint.
+func (c *complaint) instances(into map[string]int64, r Reason, from, to int64) {
+	for h := from / 60; h <= to/60; h++ {
+		for v, n := range c.scene.ledger.Population(c.service, r, DimInstance, h, h+1) {
+			name, slot, ok := strings.Cut(v, " ")
+			k, err := strconv.ParseInt(slot, 10, 64)
+			if at := h*60 + k*slotMinutes; ok && err == nil && at >= from && at <= to {
+				into[name] += n
+			}
+		}
+	}
+}
+
+// factSomeInstances: only what was served in the five minutes after those in
+// which it began counts, for by then it is known who was let through since.
 var factSomeInstances = &fact{"some_instances", signalPopulation, func(c *complaint) (answer, string) {
-	failing, fine := c.population(DimInstance), c.accepted(DimInstance)
+	failing, fine := map[string]int64{}, map[string]int64{}
+	from := c.from/slotMinutes*slotMinutes + slotMinutes
+	for _, r := range c.family.reasons {
+		c.instances(failing, r, from, c.to)
+	}
+	c.instances(fine, "", from, c.to)
 	if len(failing) == 0 || len(fine) == 0 {
 		return unknown, ""
 	}
 	sound, ill := 0, 0
 	for name, n := range fine {
-		if failing[name]*20 < n && n >= 3 {
+		if failing[name]*10 < n && n >= 3 {
 			sound++
 		}
 	}
 	for name, n := range failing {
-		if n >= 3 && float64(n)/float64(n+fine[name]) >= 0.5 {
+		if n >= 3 && float64(n)/float64(n+fine[name]) >= 0.3 {
 			ill++
 		}
 	}
@@ -122,7 +144,7 @@ var factSomeInstances = &fact{"some_instances", signalPopulation, func(c *compla
 
 const (
 	oneClientShare = 0.9 // of the failures come from one client
-	fewFailures    = 8   // below this a population says nothing
+	fewFailures    = 5   // below this a population says nothing
 )
 
 var factOneClient = &fact{"one_client", signalPopulation, func(c *complaint) (answer, string) {
@@ -176,7 +198,7 @@ var factStrangers = &fact{"strangers", signalPopulation, func(c *complaint) (ans
 			known++
 		}
 	}
-	if all == 0 || len(before) == 0 {
+	if all < fewFailures || len(before) == 0 {
 		return unknown, ""
 	}
 	return truth(known*10 < all), fmt.Sprintf("of %d failing clients hardly one was ever let through", all)
@@ -232,10 +254,9 @@ var factSignersFail = &fact{"issuer_fails", signalPopulation, func(c *complaint)
 			continue
 		}
 		s := Service{m.Name, c.service.Environment}
-		now, before := c.scene.ledger.window.Service(s, c.from, c.to+1), c.scene.ledger.window.Service(s, c.from-120, c.from)
-		if before.Accepted > 0 && now.Accepted == 0 {
+		if failed, n := c.scene.ledger.window.failing(s, c.from-10, c.to+1); s != c.service && failed >= 5 && 2*failed > n {
 			c.cite(rest{serviceRef(m.Name), true})
-			return yes, m.Name + ", which signs tokens, has let nothing through meanwhile"
+			return yes, fmt.Sprintf("%s, which signs tokens, answers %d of %d requests with a failure of its own (5xx)", m.Name, failed, n)
 		}
 	}
 	return no, ""

@@ -57,16 +57,31 @@ func mention(texts []string, words string, any []string) (answer, string) {
 	return no, ""
 }
 
+// storeSays looks at what the service says of loading its secret alone.
+func storeSays(name, words string, any ...string) *fact {
+	return &fact{name, signalText, func(c *complaint) (answer, string) {
+		var texts []string
+		for _, x := range c.exemplars(SecretLoadFailed) {
+			texts = append(texts, x.Excerpt)
+		}
+		return mention(texts, words, any)
+	}}
+}
+
+// away are the words for a far side that cannot be reached.
+var away = []string{"deadlineexceeded", "deadline_exceeded", "deadline exceeded", "unavailable", "timeout", "timed out",
+	"connection refused", "connection reset", "no such host", "econnrefused", "econnreset", "enotfound", "etimedout", "resourceexhausted", "resource_exhausted", "quota", "x509", "certificate", "tls:", " 502", " 503", " 504",
+	"temporary failure in name resolution", "getaddrinfo", "unknownhost", "unreachable", "socket hang up", "i/o error", "unexpected eof", ": eof"}
+
 // The names of gRPC's status codes, as google.golang.org/grpc/codes and the
 // client libraries of other languages print them.
 var (
-	factDenied      = says("says_denied", "the secret store answers that access is denied", "permissiondenied", "permission_denied", "permission denied", "permission 'secretmanager", "status 403", "403 forbidden", "accessdenied", "access denied")
-	factGone        = says("says_gone", "the secret store answers that the version is disabled or destroyed", "failedprecondition", "failed_precondition", "in disabled state", "in destroyed state", "is disabled", "is destroyed", "has no versions")
-	factUnreachable = says("says_unreachable", "the answer is a failure of the network or of the far side", "deadlineexceeded", "deadline_exceeded", "deadline exceeded", "unavailable", "timeout", "timed out",
-		"connection refused", "connection reset", "no such host", "econnrefused", "econnreset", "enotfound", "etimedout", "resourceexhausted", "resource_exhausted", "quota", "x509", "certificate", "tls:", " 502", " 503", " 504",
-		"temporary failure in name resolution", "getaddrinfo", "unknownhost", "unreachable", "socket hang up", "i/o error", "unexpected eof", ": eof")
-	factFallback  = saysNearby("says_fallback", "the service says that it falls back to a default", "default", "fallback", "fall back", "falling back", "legacy", "deprecated", "placeholder", "insecure")
-	factGenerated = saysNearby("says_generated", "the service says that it made a key of its own at start", "generat", "random", "ephemeral")
-	factEmpty     = saysNearby("says_empty", "the service says that the value is empty", "empty", "blank", "zero length")
-	factTooLong   = says("says_too_long", "the far side says that a header or the token is too long", "431", "too large", "too long", "header size", "exceeds", "truncat")
+	factDenied      = storeSays("says_denied", "the secret store answers that access is denied", "permissiondenied", "permission_denied", "permission denied", "permission 'secretmanager", "status 403", "403 forbidden", "accessdenied", "access denied")
+	factGone        = storeSays("says_gone", "the secret store answers that the version is disabled or destroyed", "failedprecondition", "failed_precondition", "in disabled state", "in destroyed state", "is disabled", "is destroyed", "has no versions")
+	factUnreachable = says("says_unreachable", "the answer is a failure of the network or of the far side", away...)
+	factStoreAway   = storeSays("says_store_away", "the secret store answers with a failure of the network or not at all", away...)
+	factFallback    = saysNearby("says_fallback", "the service says that it falls back to a default", "default", "fallback", "fall back", "falling back", "legacy", "deprecated", "placeholder", "insecure")
+	factGenerated   = saysNearby("says_generated", "the service says that it made a key of its own at start", "generat", "random", "ephemeral")
+	factEmpty       = saysNearby("says_empty", "the service says that the value is empty", "empty", "blank", "zero length")
+	factTooLong     = says("says_too_long", "the far side says that a header or the token is too long", "431", "too large", "too long", "header size", "exceeds", "truncat")
 )

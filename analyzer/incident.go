@@ -32,6 +32,9 @@ func (sc *scene) incident(k *conclusion, affected []string) Incident {
 		in.NextProbe = k.complaints[0].family.probe(in.Services)
 	} else if k.verdict != Confirmed {
 		in.NextProbe = familyOf(BadSignature).probe(in.Services)
+		if k.cause.ID == "meta.pipeline_gap" {
+			in.NextProbe = "fingerprint of " + list(in.Services) + ": does it answer?" + byValidate
+		}
 	}
 	in.Do = sc.steps(k, in.Services)
 	in.ID = sc.id(k, in.Services)
@@ -173,7 +176,7 @@ func (sc *scene) evidence(in *Incident, k *conclusion) {
 func (sc *scene) coincidences(c *complaint, k *conclusion, say func(string)) {
 	rotation, taken := c.rotation()
 	for _, ch := range sc.changes {
-		if ch == rotation || ch == taken || ch.Kind == InstanceStarted || ch.Kind == SecretAccessed || ch.Kind == SecretLoaded || ch.concerns(c.service) ||
+		if ch == rotation || ch == taken || ch.Kind == InstanceStarted || ch.Kind == SecretAccessed || ch.Kind == SecretLoaded || ch.Kind == KeySetRefreshed || ch.concerns(c.service) ||
 			!ch.At.After(c.onset().Add(-sc.cfg.Near)) || ch.At.After(c.horizon()) || k.verdict == Ambiguous {
 			continue
 		}
@@ -194,11 +197,12 @@ func (sc *scene) severity(in *Incident, k *conclusion) {
 	if k.verdict != Ambiguous {
 		return
 	}
-	oneClient := len(k.complaints) > 0
+	oneClient, ordinary := len(k.complaints) > 0, len(k.complaints) > 0
 	for _, c := range k.complaints {
 		oneClient = oneClient && c.holds(factOneClient)
+		ordinary = ordinary && c.family.unknown == "meta.unclassified" && c.holds(factSteady)
 	}
-	if oneClient {
+	if oneClient || ordinary {
 		in.Severity = LevelInfo
 	}
 }
@@ -249,6 +253,9 @@ func (in *Incident) summary(k *conclusion) string {
 		who = in.KeyDomain
 	}
 	if k.cause.ID == "meta.pipeline_gap" {
+		if in.Verdict == Ambiguous {
+			return "nothing is logged by " + who + " any more: it is idle, or its log is cut; its rates are unknown"
+		}
 		return "nothing is logged by " + who + " any more, which answers all the same; its rates are unknown"
 	}
 	says := "would refuse users"

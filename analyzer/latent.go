@@ -215,14 +215,14 @@ func (sc *scene) silent() map[Service]time.Time {
 	others := false
 	for _, s := range sc.services {
 		sr := sc.ledger.window.services[s]
-		others = others || sr != nil && sr.last >= now-2 && now-sr.first > 2*int64(silence/time.Minute)
+		others = others || sr != nil && sr.last >= now-2 && now-sr.first > int64(silence/time.Minute)
 	}
 	if !others {
 		return out
 	}
 	for _, s := range sc.services {
 		sr := sc.ledger.window.services[s]
-		if sr == nil || sr.last > edge || sr.last-sr.first < 10 || strings.HasSuffix(s.Name, ".googleapis.com") {
+		if sr == nil || sr.last > edge || sr.last-sr.first < 4 || strings.HasSuffix(s.Name, ".googleapis.com") {
 			continue
 		}
 		seen := int64(0)
@@ -249,6 +249,11 @@ func (sc *scene) gapsInPipeline() []*conclusion {
 			return r.Service.Name == s.Name && r.Service.Environment == s.Environment && r.Status != StatusUnknown && r.At.After(since.Add(2*time.Minute))
 		})
 		if i < 0 {
+			unsure := info
+			unsure.Level = LevelInfo
+			out = append(out, &conclusion{cause: &unsure, verdict: Ambiguous, at: since, services: []string{s.Name}, lines: []string{
+				fmt.Sprintf("the last entry of %s came at %s, while other services of the environment went on: it is idle, or its log is cut", s.Name, clock(since)),
+			}})
 			continue
 		}
 		r := sc.results[i]

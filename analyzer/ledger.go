@@ -93,6 +93,7 @@ type effect struct {
 	entry              *Entry          // set together with class
 	poison             *Poison
 	self               bool
+	failed             bool // a request that was answered with 5xx
 	joined             bool // put together from parts that were counted already
 	part               bool // of a split entry, whose text waits for the others
 }
@@ -131,6 +132,8 @@ func (l *Ledger) apply(e *effect) bool {
 	l.quick[quickCell{e.origin, minute(e.at), KindSeen}]++
 	if e.request != OutcomeNone {
 		l.request(e)
+	} else if e.failed {
+		l.add(Cell{minute(e.at), e.origin.Service, KindFailed, ""}, 1)
 	}
 	if e.class != nil {
 		l.text(e, at)

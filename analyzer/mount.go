@@ -138,6 +138,9 @@ func (sc *scene) peersMount(but Service) string {
 var factOtherSecret = &fact{"mounts_other_secret", signalChange, func(c *complaint) (answer, string) {
 	list, seen := c.mounted()
 	want := c.scene.peersMount(c.service)
+	if d := c.scene.domain; d != nil && d.Secret != "" {
+		want = shortName(d.Secret)
+	}
 	if !seen || want == "" || len(list) == 0 {
 		return unknown, ""
 	}

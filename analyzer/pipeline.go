@@ -188,7 +188,9 @@ func (p *Pipeline) read(d *Decoder, m *Message) effect {
 			e.instance, e.revision = d.instanceName()
 		}
 	}
+	e.failed = h.Status >= 500 && h.Status < 600
 	if p.own != nil && h.Trace != 0 && p.own(h.Trace) {
+		e.failed = false
 		e.request, e.client, e.instance, e.revision, e.status = OutcomeNone, 0, "", "", ""
 	}
 	if !h.Audit && !h.Split && !(len(h.Text) > 0 && p.classifier.Screen(h.Text)) && !(h.Severity >= SeverityCritical && len(h.Text) == 0 && h.Status == 0) {

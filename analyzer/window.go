@@ -30,6 +30,7 @@ type series struct {
 // tally is one minute of one service.
 type tally struct {
 	seen, accepted, success, stack int64
+	failed                         int64
 	logged                         int64 // accepted requests whose logs came; accepted is what they stand for
 	request                        int64
 	reasons                        []reasonTally
@@ -77,6 +78,8 @@ func (w *Window) Add(c Cell, n int64) {
 		s.success = true
 	case KindStack:
 		t.stack += n
+	case KindFailed:
+		t.failed += n
 	case KindRequest:
 		t.request += n
 		s.reasons[Unspecified] = true
@@ -192,6 +195,21 @@ func (w *Window) accepts(s Service, from, to int64) bool {
 		}
 	}
 	return false
+}
+
+// failing sums up the requests of a service that failed by its own fault, and
+// all that were let through or failed so.
+func (w *Window) failing(s Service, from, to int64) (failed, all int64) {
+	sr := w.services[s]
+	if sr == nil {
+		return 0, 0
+	}
+	for m := max(from, sr.first); m < to && m <= sr.last; m++ {
+		if t := sr.minutes[m]; t != nil {
+			failed, all = failed+t.failed, all+t.failed+t.accepted
+		}
+	}
+	return failed, all
 }
 
 // unexplained counts n refused requests without a reason and returns 0.
