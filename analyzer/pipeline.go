@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/zeebo/xxh3"
@@ -16,7 +17,7 @@ import (
 // use: groups are decoded and classified side by side and committed one after
 // the other.
 type Pipeline struct {
-	classifier Classifier
+	classifier atomic.Pointer[Classifier]
 	store      Store
 	env        Environments
 	own        func(trace uint64) bool // nil: no request is ours
@@ -32,13 +33,15 @@ type Pipeline struct {
 
 // worker is what one group needs while it is decoded.
 type worker struct {
-	dec     *Decoder
-	effects []effect
+	dec        *Decoder
+	classifier Classifier // of the group
+	effects    []effect
 }
 
 // NewPipeline builds a pipeline on what the store already holds.
 func NewPipeline(ctx context.Context, c Classifier, store Store, env Environments, cfg LedgerConfig) (*Pipeline, error) {
-	p := &Pipeline{classifier: c, store: store, env: env, ledger: NewLedger(cfg), joiner: &Joiner{}}
+	p := &Pipeline{store: store, env: env, ledger: NewLedger(cfg), joiner: &Joiner{}}
+	p.Use(c)
 	p.workers.New = func() any { return &worker{dec: NewDecoder(env)} }
 	held, err := store.Load(ctx)
 	if err != nil {
@@ -57,6 +60,10 @@ func NewPipeline(ctx context.Context, c Classifier, store Store, env Environment
 	return p, nil
 }
 
+// Use makes c what entries are classified with from the next group on; what
+// was classified before stays as it is. It may be called at any time.
+func (p *Pipeline) Use(c Classifier) { p.classifier.Store(&c) }
+
 // LeaveOut keeps requests that are ours, such as canaries, out of every count:
 // own tells them by the xxh3 hash of their trace id. It must be called before
 // the first Handle, and own be safe for concurrent use.
@@ -69,9 +76,9 @@ var _ Handler = (*Pipeline)(nil).Handle
 func (p *Pipeline) Handle(ctx context.Context, group []Message) error {
 	w := p.workers.Get().(*worker)
 	defer p.workers.Put(w)
-	w.effects = w.effects[:0]
+	w.effects, w.classifier = w.effects[:0], *p.classifier.Load()
 	for i := range group {
-		w.effects = append(w.effects, p.read(w.dec, &group[i]))
+		w.effects = append(w.effects, p.read(w, &group[i]))
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -108,7 +115,7 @@ func (p *Pipeline) apply(e *effect) {
 // joined classifies entries that were put together from their parts.
 func (p *Pipeline) joined(entries []*Entry) {
 	for _, entry := range entries {
-		c := p.classifier.Classify(entry)
+		c := (*p.classifier.Load()).Classify(entry)
 		e := effect{at: entry.Time.UnixNano(), origin: entry.Origin, class: &c, entry: entry, joined: true}
 		if entry.Trace != "" {
 			e.trace = xxh3.HashString(entry.Trace)
@@ -158,7 +165,8 @@ func (p *Pipeline) save(ctx context.Context) error {
 }
 
 // read turns one message into its effect.
-func (p *Pipeline) read(d *Decoder, m *Message) effect {
+func (p *Pipeline) read(w *worker, m *Message) effect {
+	d := w.dec
 	if len(m.Attributes) > 0 && isNotification(m) {
 		return p.notification(m)
 	}
@@ -193,11 +201,11 @@ func (p *Pipeline) read(d *Decoder, m *Message) effect {
 		e.failed = false
 		e.request, e.client, e.instance, e.revision, e.status = OutcomeNone, 0, "", "", ""
 	}
-	if !h.Audit && !h.Split && !(len(h.Text) > 0 && p.classifier.Screen(h.Text)) && !(h.Severity >= SeverityCritical && len(h.Text) == 0 && h.Status == 0) {
+	if !h.Audit && !h.Split && !(len(h.Text) > 0 && w.classifier.Screen(h.Text)) && !(h.Severity >= SeverityCritical && len(h.Text) == 0 && h.Status == 0) {
 		return e
 	}
 	entry := d.whole(&h)
-	c := p.classifier.Classify(entry)
+	c := w.classifier.Classify(entry)
 	e.entry, e.class = entry, &c
 	return e
 }

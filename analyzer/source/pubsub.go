@@ -58,6 +58,8 @@ func (p *PubSub) Run(ctx context.Context, handle analyzer.Handler) error {
 	if err := p.look(ctx, client); err != nil {
 		return errors.Join(err, closing())
 	}
+	p.stats.subscribed.Store(true)
+	defer p.stats.subscribed.Store(false)
 	err = p.receive(ctx, client, handle, func() { _ = closing() })
 	// The end of a connection is no news once everything is acknowledged,
 	// and its error is the cut's own when the drain had to be cut short.
@@ -171,6 +173,7 @@ type PubSubStats struct {
 	Redelivered int64     // of Received; told only by subscriptions with a dead-letter policy
 	Groups      int64     // offered to the handler
 	LastMessage time.Time // arrival of the latest message; zero before the first
+	Subscribed  bool      // the subscription was found, and is being received from
 }
 
 // Stats returns the counts so far. It is safe to call while Run runs.
@@ -178,6 +181,7 @@ func (p *PubSub) Stats() PubSubStats {
 	s := PubSubStats{
 		Received: p.stats.receives.Load(), Acked: p.stats.acked.Load(), Nacked: p.stats.nacked.Load(),
 		Unacked: p.stats.unacked.Load(), Redelivered: p.stats.redelivered.Load(), Groups: p.stats.groups.Load(),
+		Subscribed: p.stats.subscribed.Load(),
 	}
 	if last := p.stats.last.Load(); last != 0 {
 		s.LastMessage = time.Unix(0, last)
@@ -187,6 +191,7 @@ func (p *PubSub) Stats() PubSubStats {
 
 type pubsubCounters struct {
 	receives, acked, nacked, unacked, redelivered, groups, last atomic.Int64
+	subscribed                                                  atomic.Bool
 }
 
 func (s *pubsubCounters) received(m *pubsub.Message) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -43,6 +44,13 @@ type daemon struct {
 
 	told map[string]analyzer.Verdict // verdicts of open incidents, as they were last told
 	ends []ending
+
+	meter   *sinks.Meter
+	reloads reloads
+	// mu guards cfg, set, prober and notifier, which a reload exchanges, and
+	// the two that end what runs of them.
+	mu                   sync.Mutex
+	endSinks, endProbing func(limit context.Context) error
 }
 
 // ending is how a part stops, within what is left of the time for all.
@@ -56,7 +64,7 @@ type ending struct {
 func (env *environment) build(ctx context.Context, cfg Config) (*daemon, error) {
 	d := &daemon{env: env, cfg: cfg, log: env.logger(cfg.Log.Level), registry: prometheus.NewRegistry(), told: map[string]analyzer.Verdict{}}
 	for _, part := range []func(context.Context) error{
-		d.openRules, d.openSource, d.openStore, d.openMetrics, d.openPipeline, d.openProbes, d.openJournal, d.openSinks, d.openWeb,
+		d.openRules, d.openSource, d.openStore, d.openMetrics, d.openReloads, d.openPipeline, d.openProbes, d.openJournal, d.openSinks, d.openWeb,
 	} {
 		if err := part(ctx); err != nil {
 			return nil, errors.Join(err, d.stop())
@@ -122,23 +130,40 @@ func (d *daemon) openJournal(ctx context.Context) (err error) {
 }
 
 func (d *daemon) openSinks(ctx context.Context) (err error) {
-	meter := sinks.NewMeter(d.registry)
-	d.notifier, err = sinks.Open(ctx, d.cfg.Sinks, &sinks.Outside{Getenv: d.env.getenv, Stdout: d.env.stdout, Notes: d.held, Log: d.log, Meter: meter})
-	if err != nil {
-		return exitWith(exitConfig, err)
+	d.meter = sinks.NewMeter(d.registry)
+	if d.notifier, err = d.newNotifier(ctx, d.cfg); err != nil {
+		return err
 	}
-	meter.Use(d.notifier, nil)
-	d.runs(ctx, "sinks", func(ctx context.Context) { d.notifier.Run(ctx, drain/2) })
+	d.meter.Use(d.notifier, nil)
+	d.endSinks = notifying(ctx, d.notifier)
+	d.onStop("sinks", func(limit context.Context) error { return d.endSinks(limit) })
 	return nil
+}
+
+func (d *daemon) newNotifier(ctx context.Context, cfg Config) (*sinks.Notifier, error) {
+	n, err := sinks.Open(ctx, cfg.Sinks, &sinks.Outside{Getenv: d.env.getenv, Stdout: d.env.stdout, Notes: d.held, Log: d.log, Meter: d.meter})
+	if err != nil {
+		return nil, exitWith(exitConfig, err)
+	}
+	return n, nil
+}
+
+func notifying(ctx context.Context, n *sinks.Notifier) (end func(context.Context) error) {
+	return runs(ctx, func(ctx context.Context) { n.Run(ctx, drain/2) })
 }
 
 // run takes entries in until ctx ends or the source fails; what is under way
 // then is committed.
 func (d *daemon) run(ctx context.Context) error {
 	d.runs(ctx, "retention", d.sweep)
-	d.runs(ctx, "probes", d.probe)
+	d.mu.Lock()
+	d.endProbing = d.probing(ctx, d.prober)
+	d.mu.Unlock()
+	d.onStop("probes", func(limit context.Context) error { return d.endProbing(limit) })
 	d.runs(ctx, "diagnosis", d.ticks)
-	d.log.Info().Str("subscription", d.cfg.Source.PubSub.Subscription).Str("listen", d.cfg.Web.Listen).Int("rules", len(d.set.Rules())).Int("sinks", len(d.cfg.Sinks)).Msg("serving")
+	cfg := d.config()
+	d.log.Info().Str("subscription", cfg.Source.PubSub.Subscription).Str("listen", cfg.Web.Listen).Int("rules", len(d.set.Rules())).Int("sinks", len(cfg.Sinks)).Msg("serving")
+	d.reloading(ctx)
 	err := d.source.Run(ctx, d.intake.Handler(d.pipeline.Handle))
 	return errors.Join(err, d.pipeline.Flush(context.WithoutCancel(ctx)))
 }
@@ -150,13 +175,18 @@ func (d *daemon) onStop(name string, stop func(ctx context.Context) error) {
 
 // runs keeps f going until the daemon stops, which waits for its end.
 func (d *daemon) runs(ctx context.Context, name string, f func(context.Context)) {
+	d.onStop(name, runs(ctx, f))
+}
+
+// runs begins f and returns what ends it.
+func runs(ctx context.Context, f func(context.Context)) (end func(limit context.Context) error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		f(ctx)
 	}()
-	d.onStop(name, func(limit context.Context) error {
+	return func(limit context.Context) error {
 		cancel()
 		select {
 		case <-done:
@@ -164,7 +194,7 @@ func (d *daemon) runs(ctx context.Context, name string, f func(context.Context))
 		case <-limit.Done():
 			return errors.New("it did not end in time")
 		}
-	})
+	}
 }
 
 // stop ends all parts, the last built first, within drain.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/why401/why401/analyzer"
 	"github.com/why401/why401/analyzer/probe"
+	"github.com/why401/why401/rules"
 )
 
 // prober is everything that looks at services from outside.
@@ -19,6 +20,7 @@ type prober struct {
 	secrets   *probe.Secrets
 	traces    *probe.Traces
 	targets   []probe.Target
+	domains   []analyzer.KeyDomain
 }
 
 // close ends the connections to the secret store.
@@ -41,7 +43,7 @@ func newProber(cfg Config, classifier analyzer.Classifier, h hearing) (*prober, 
 	if err != nil {
 		return nil, exitWith(exitConfig, err)
 	}
-	p := &prober{secrets: probe.NewSecrets(cfg.Probes, cfg.KeyDomains, os.LookupEnv), traces: h.traces}
+	p := &prober{secrets: probe.NewSecrets(cfg.Probes, cfg.KeyDomains, os.LookupEnv), traces: h.traces, domains: cfg.KeyDomains}
 	p.targets, err = probe.Build(&probe.Deps{
 		Config: cfg.Probes, Domains: cfg.KeyDomains, Guard: guard, Reference: p.secrets, Pepper: pepper,
 		Classifier: classifier, Traces: h.traces, Changed: h.changed, Past: h.past,
@@ -125,7 +127,20 @@ func recallable(targets []probe.Target) time.Duration {
 
 // openProbes builds the probes and takes up what the process before knew.
 func (d *daemon) openProbes(ctx context.Context) (err error) {
-	d.prober, err = newProber(d.cfg, d.set, hearing{traces: d.traces, past: d.pipeline.Told("probe"), changed: func(c analyzer.Change) {
+	if d.prober, err = d.newProber(ctx, d.cfg, d.set); err != nil {
+		return err
+	}
+	d.onStop("secret store", func(context.Context) error { return d.prober.close() })
+	d.pipeline.LeaveOut(d.traces.Own)
+	if err := d.seen.recall(ctx, d.held, recallable(d.prober.targets)); err != nil {
+		d.log.Error().Err(err).Msg("results of earlier probes are lost")
+	}
+	return nil
+}
+
+// newProber builds probes that tell of changes to log and pipeline.
+func (d *daemon) newProber(ctx context.Context, cfg Config, set *rules.Set) (*prober, error) {
+	return newProber(cfg, set, hearing{traces: d.traces, past: d.pipeline.Told("probe"), changed: func(c analyzer.Change) {
 		d.log.Info().Str("change", string(c.Kind)).Str("target", c.Target).Str("version", c.Version).Msg(c.Evidence)
 		told, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain/2)
 		defer cancel()
@@ -133,34 +148,28 @@ func (d *daemon) openProbes(ctx context.Context) (err error) {
 			d.log.Error().Err(err).Msg("a change was not written")
 		}
 	}})
-	if err != nil {
-		return err
-	}
-	d.onStop("secret store", func(context.Context) error { return d.prober.close() })
-	if len(d.prober.targets) > 0 {
-		d.pipeline.LeaveOut(d.traces.Own)
-	}
-	if err := d.seen.recall(ctx, d.held, recallable(d.prober.targets)); err != nil {
-		d.log.Error().Err(err).Msg("results of earlier probes are lost")
-	}
-	return nil
+}
+
+// probing keeps p going until the returned function is called.
+func (d *daemon) probing(ctx context.Context, p *prober) (end func(context.Context) error) {
+	return runs(ctx, func(ctx context.Context) { d.probe(ctx, p) })
 }
 
 // probe makes the first round at once, as canaries need the log lines that
 // are being taken in, and then keeps to the schedule.
-func (d *daemon) probe(ctx context.Context) {
-	if len(d.prober.targets) == 0 {
+func (d *daemon) probe(ctx context.Context, p *prober) {
+	if len(p.targets) == 0 {
 		d.learn(ctx, nil)
 		return
 	}
 	began := time.Now()
-	results := d.prober.scheduler.Once(ctx)
+	results := p.scheduler.Once(ctx)
 	if ctx.Err() != nil {
 		return
 	}
 	d.learn(ctx, results)
-	d.log.Info().Int("targets", len(d.prober.targets)).Dur("took", time.Since(began)).Str("health", string(analyzer.HealthOf(d.cfg.KeyDomains, results))).Msg("first round of probes is over")
-	_ = d.prober.scheduler.Run(ctx, func(ctx context.Context, known []analyzer.ProbeResult) error {
+	d.log.Info().Int("targets", len(p.targets)).Dur("took", time.Since(began)).Str("health", string(analyzer.HealthOf(p.domains, results))).Msg("first round of probes is over")
+	_ = p.scheduler.Run(ctx, func(ctx context.Context, known []analyzer.ProbeResult) error {
 		d.learn(ctx, known)
 		return nil
 	}) // its only errors are those of the function

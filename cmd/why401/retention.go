@@ -18,7 +18,7 @@ const (
 // sweep keeps store and memory within the retention, in event time, until ctx
 // ends.
 func (d *daemon) sweep(ctx context.Context) {
-	keep := d.cfg.Store.Retention
+	keep := d.config().Store.Retention
 	if keep == 0 {
 		keep = store.DefaultRetention
 	}

@@ -25,11 +25,15 @@ func newServeCmd(env *environment) *cobra.Command {
 					given[path] = cmd.Flag(flag).Value.String()
 				}
 			}
-			cfg, _, err := env.load(file, given)
+			again := func() (Config, error) {
+				cfg, _, err := env.load(file, given)
+				return cfg, err
+			}
+			cfg, err := again()
 			if err != nil {
 				return err
 			}
-			return env.serve(cmd.Context(), cfg)
+			return env.serve(cmd.Context(), cfg, again)
 		},
 	}
 	cmd.Flags().StringVarP(&file, "config", "c", "", "configuration file")
@@ -47,12 +51,14 @@ const drain = 8 * time.Second
 // serve runs until ctx ends: intake stops first, what is under way is
 // committed and acknowledged, people are told of what stands, and only then
 // does the store close.
-func (env *environment) serve(ctx context.Context, cfg Config) (err error) {
+// again reads the configuration anew, at SIGHUP or when it is asked for.
+func (env *environment) serve(ctx context.Context, cfg Config, again func() (Config, error)) (err error) {
 	d, err := env.build(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.stop()) }()
+	d.reloads.again = again
 	err = d.run(ctx)
 	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
 		return nil

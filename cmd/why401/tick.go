@@ -10,7 +10,7 @@ import (
 // ticks diagnoses at every tick until ctx ends, and once more then, so that
 // people hear of what the last entries told.
 func (d *daemon) ticks(ctx context.Context) {
-	t := time.NewTicker(d.cfg.Diagnosis.Tick)
+	t := time.NewTicker(d.config().Diagnosis.Tick)
 	defer t.Stop()
 	for {
 		d.tick(ctx)
@@ -25,6 +25,8 @@ func (d *daemon) ticks(ctx context.Context) {
 
 // tick makes the update of one tick and gives it to everybody.
 func (d *daemon) tick(ctx context.Context) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	u := d.update(ctx)
 	for _, s := range []analyzer.Sink{d.metrics, d.web, d.notifier} {
 		if err := s.Deliver(ctx, u); err != nil {

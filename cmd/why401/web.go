@@ -17,6 +17,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/why401/why401/analyzer/conf"
+	"github.com/why401/why401/analyzer/source"
 	"github.com/why401/why401/sinks"
 	"github.com/why401/why401/sinks/web"
 )
@@ -94,7 +95,7 @@ func (d *daemon) openWeb(ctx context.Context) error {
 	d.web = web.New(web.Config{
 		Push:    push,
 		Metrics: sinks.MetricsHandler(d.registry), Series: d.pipeline.Series, Authenticated: authenticated, Journal: d.journal,
-		Alertmanager: d.cfg.Web.Alertmanager, Runbooks: d.cfg.Web.Runbooks, Version: versionOf(),
+		Alertmanager: d.cfg.Web.Alertmanager, Runbooks: d.cfg.Web.Runbooks, Version: versionOf(), Reload: d.reloadEndpoint(), Waiting: d.waiting,
 	})
 	addr, stop, err := listen(d.cfg.Web, d.web, d.log)
 	if err != nil {
@@ -102,6 +103,16 @@ func (d *daemon) openWeb(ctx context.Context) error {
 	}
 	d.log.Info().Str("address", addr).Bool("authentication", authenticated).Msg("web endpoint")
 	d.onStop("web endpoint", stop)
+	return nil
+}
+
+// waiting is what the daemon lacks to do its work. Store and rules are there
+// when the endpoint is.
+func (d *daemon) waiting() []string {
+	pull, ok := d.source.(interface{ Stats() source.PubSubStats }) // pushes come by themselves
+	if ok && !pull.Stats().Subscribed {
+		return []string{"the subscription"}
+	}
 	return nil
 }
 
