@@ -48,6 +48,10 @@ func update(services int) *analyzer.Update {
 		Probes: []analyzer.ProbeResult{{
 			Probe: "mint", Target: "svc-0", Service: analyzer.Service{Name: "svc-0"}, Status: analyzer.StatusOK, At: now, Took: 30 * time.Millisecond,
 			Facts: map[string]string{analyzer.FactMintSeconds: "0.02", analyzer.FactLoadSeconds: "0.03"},
+		}, {
+			Probe: "secret_manager", Target: "jwt-old", Status: analyzer.StatusOK, At: now, Facts: map[string]string{"newest_created": "2020-09-13T12:26:40Z"},
+		}, {
+			Probe: "secret_manager", Target: "jwt-old age", Status: analyzer.StatusOK, At: now, Facts: map[string]string{"newest_created": "2020-09-13T12:26:40Z"},
 		}},
 		Records: []analyzer.Record{{ID: "abc", Cause: "key.stale_cache", Returns: 1}},
 		Ended:   []analyzer.Record{{ID: "old", Cause: "key.secret_missing", Opened: now.Add(-time.Hour)}},
@@ -135,6 +139,7 @@ func TestContract(t *testing.T) {
 		`why401_probe_duration_seconds_count{probe="mint"} 1`,
 		"why401_token_mint_duration_seconds_count 1", "why401_secret_load_duration_seconds_sum 0.03",
 		`why401_secret_last_rotation_timestamp_seconds{secret="jwt-main"} 1.7e+09`,
+		`why401_secret_last_rotation_timestamp_seconds{secret="jwt-old"} 1.6e+09`,
 		`why401_config_drift_detected_total{cause="key.stale_cache"} 2`, `why401_config_drift_detected_total{cause="rotation.incomplete"} 0`,
 		`why401_incident_resolution_seconds_sum{cause="key.secret_missing"} 3600`,
 		"why401_manual_interventions_total 1", "why401_ingest_lag_seconds ", "why401_diagnosis_timestamp_seconds ",

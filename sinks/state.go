@@ -3,6 +3,7 @@ package sinks
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -57,7 +58,7 @@ func (s *stateMetrics) of(u *analyzer.Update, l *labels) []prometheus.Metric {
 	for k := range probeStates(u.Probes, l) {
 		gauge(s.probe, 1, k.probe, k.service, string(k.status))
 	}
-	for secret, at := range rotations(u.Report.Changes, l) {
+	for secret, at := range rotations(u, l) {
 		gauge(s.rotation, float64(at.UnixMilli())/1000, secret)
 	}
 	return out
@@ -108,21 +109,32 @@ func probeStates(all []analyzer.ProbeResult, l *labels) map[probeState]bool {
 	return out
 }
 
-// rotations tells when each secret got its latest version.
-func rotations(all []analyzer.Change, l *labels) map[string]time.Time {
+// newestCreated is the fact under which the probe of a secret store tells when
+// the newest version was added (RFC 3339).
+const newestCreated = "newest_created"
+
+// rotations tells when each secret got its latest version: from the changes,
+// and from the secret store, which still knows those that retention took.
+func rotations(u *analyzer.Update, l *labels) map[string]time.Time {
 	out := map[string]time.Time{}
-	for i := range all {
-		c := &all[i]
-		if c.Kind != analyzer.SecretVersionAdded && c.Kind != analyzer.SecretRotated || c.Target == "" {
-			continue
-		}
-		name := c.Target
+	add := func(name string, at time.Time) {
 		if _, ok := out[name]; !ok && len(out) >= maxSecrets {
 			l.overflow("secret", 1)
 			name = other
 		}
-		if c.At.After(out[name]) {
-			out[name] = c.At
+		if at.After(out[name]) {
+			out[name] = at
+		}
+	}
+	for i := range u.Report.Changes {
+		if c := &u.Report.Changes[i]; c.Target != "" && (c.Kind == analyzer.SecretVersionAdded || c.Kind == analyzer.SecretRotated) {
+			add(c.Target, c.At)
+		}
+	}
+	for i := range u.Probes {
+		r := &u.Probes[i]
+		if at, err := time.Parse(time.RFC3339, r.Facts[newestCreated]); err == nil && r.Probe == "secret_manager" && !strings.Contains(r.Target, " ") {
+			add(r.Target, at)
 		}
 	}
 	return out
