@@ -2,7 +2,7 @@ GO ?= go
 FUZZTIME ?= 10s
 CORPUS ?=
 
-.PHONY: help build test race demo torture torture-alerts lint fuzz bench deps mutation negatives learn accuracy scenarios probes page
+.PHONY: help build test race demo torture torture-alerts lint fuzz bench deps mutation negatives learn accuracy scenarios probes page rotations
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -45,6 +45,9 @@ deps: ## install the real components that some tests use (Debian)
 
 mutation: ## take every anchor from every rule and see that a test misses it
 	WHY401_MUTATION=all $(GO) test -timeout 20m -v -run '^TestMutation$$' ./rules
+
+rotations: ## 500 rotations with laggards, restarts and rollbacks: when the old version may go, and when not
+	WHY401_ROTATIONS=500 $(GO) test -count=1 -v -run '^TestRotations$$' ./analyzer
 
 negatives: ## a million generated entries of ordinary systems, of which none may have a finding
 	WHY401_NEGATIVES=1000000 $(GO) test -count=1 -timeout 20m -v -run '^TestUnrelated' ./rules
