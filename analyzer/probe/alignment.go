@@ -217,7 +217,7 @@ func (p *alignmentProbe) environments(ctx context.Context, l *look) []analyzer.P
 		for _, c := range l.candidates {
 			if !own(p.domain, c.Environment) && c.Value.Equal(l.newest.Value) {
 				return target(analyzer.ProbeResult{Status: analyzer.StatusFail, Cause: "key.wrong_environment",
-					Detail: fmt.Sprintf("version %s of %s (%s) has the value of version %s of %s (%s): tokens of one environment pass in the other; generate a secret for each environment", l.newest.Version, l.newest.Secret, l.newest.Environment, c.Version, c.Secret, c.Environment)})
+					Detail: fmt.Sprintf("%s of %s (%s) equals %s of %s (%s): tokens of one environment pass in the other; generate a secret for each environment", called(l.newest.Version), l.newest.Secret, l.newest.Environment, called(c.Version), c.Secret, c.Environment)})
 			}
 		}
 	}

@@ -78,7 +78,7 @@ func TestAlignmentOfEnvironments(t *testing.T) {
 	}{
 		{"apart", newestValue, productValue, environmentVersions(), analyzer.StatusOK, "shares no secret"},
 		{"apart, and no versions", newestValue, productValue, nil, analyzer.StatusOK, "shares no secret"},
-		{"one secret in the store", newestValue, newestValue, append(versionsOf(newestValue), Candidate{Secret: "jwt-main", Version: "7", Environment: "production", Value: healthjwt.NewSecret(newestValue)}), analyzer.StatusFail, "version 1 of jwt-main (staging) has the value of version 7 of jwt-main (production)"},
+		{"one secret in the store", newestValue, newestValue, append(versionsOf(newestValue), Candidate{Secret: "jwt-main", Version: "7", Environment: "production", Value: healthjwt.NewSecret(newestValue)}), analyzer.StatusFail, "version 1 of jwt-main (staging) equals version 7 of jwt-main (production)"},
 		{"one secret in memory", newestValue, newestValue, nil, analyzer.StatusFail, "orders (staging) holds the same secret as payments (production)"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

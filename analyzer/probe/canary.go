@@ -150,7 +150,7 @@ func (p *canaryProbe) keyless() (analyzer.ProbeResult, bool) {
 		return r, false
 	}
 	r.Facts[holdsDetail] = what
-	r.Detail = fmt.Sprintf("%s holds %s, as it says itself when it is to verify a token, and the newest version is %s; %s", p.member.Name, what, p.newest, remedy(r.Cause))
+	r.Detail = fmt.Sprintf("%s holds %s, as it says itself when it is to verify a token, and %s; %s", p.member.Name, what, newestIs(p.newest), remedy(r.Cause))
 	return r, true
 }
 
@@ -242,7 +242,7 @@ func (p *canaryProbe) sound(ctx context.Context, newest Candidate, candidates []
 		p.row(ctx, candidates)
 	}
 	r := analyzer.ProbeResult{Status: analyzer.StatusOK, Facts: p.facts(from),
-		Detail: fmt.Sprintf("%s verifies tokens of version %s: an expired canary signed with it is refused for its age alone, by %s", p.member.Name, newest.Version, from)}
+		Detail: fmt.Sprintf("%s verifies tokens of %s: an expired canary signed with it is refused for its age alone, by %s", p.member.Name, called(newest.Version), from)}
 	if slices.Contains(p.deps.Config.Canary.Live, p.member.Name) && p.deps.Config.Canary.UsersSecret {
 		if bad, ok := p.live(ctx, newest); ok {
 			bad.Facts = r.Facts
@@ -348,14 +348,14 @@ func (p *canaryProbe) mismatch(ctx context.Context, candidates []Candidate, from
 			r.Cause = "key.stale_cache"
 		}
 		r.Facts[holdsDetail] = m.String()
-		r.Detail = fmt.Sprintf("%s holds %s, and the newest is %s: a canary signed with that value is refused for its age alone, one of version %s for its signature; %s", name, m, p.newest, p.newest, remedy(r.Cause))
+		r.Detail = fmt.Sprintf("%s holds %s, and %s: a canary signed with that value is refused for its age alone, one of %s for its signature; %s", name, m, newestIs(p.newest), called(p.newest), remedy(r.Cause))
 	case complete:
 		r.Cause = "key.cross_service_drift"
-		r.Detail = fmt.Sprintf("%s refuses canaries of version %s for their signature, and holds none of the %d values that are known: an unrelated secret; give it the shared one", name, p.newest, len(list))
+		r.Detail = fmt.Sprintf("%s refuses canaries of %s for their signature, and holds none of the %d values that are known: an unrelated secret; give it the shared one", name, called(p.newest), len(list))
 	case p.spent >= nameBudget:
-		r.Detail = fmt.Sprintf("%s refuses canaries of version %s for their signature; what it holds is unknown: %d likely values were tried; compare fingerprints over /health/jwt", name, p.newest, p.tried)
+		r.Detail = fmt.Sprintf("%s refuses canaries of %s for their signature; what it holds is unknown: %d likely values were tried; compare fingerprints over /health/jwt", name, called(p.newest), p.tried)
 	default:
-		r.Detail = fmt.Sprintf("%s refuses canaries of version %s for their signature; its value is being looked for: %d of at most %d canaries were sent", name, p.newest, p.spent, nameBudget)
+		r.Detail = fmt.Sprintf("%s refuses canaries of %s for their signature; its value is being looked for: %d of at most %d canaries were sent", name, called(p.newest), p.spent, nameBudget)
 	}
 	return r
 }

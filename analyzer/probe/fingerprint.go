@@ -111,7 +111,7 @@ func (p *fingerprintProbe) judge(l *look, h *held) analyzer.ProbeResult {
 	switch {
 	case l.isNewest(h):
 		r.Status, r.Refutes = analyzer.StatusOK, p.others(l, "")
-		r.Detail = fmt.Sprintf("%s holds %s, the newest", name, h.match)
+		r.Detail = fmt.Sprintf("%s holds %s, which is the newest", name, h.match)
 	case h.named:
 		p.fault(l, h, &r)
 	case l.newest == nil:
@@ -127,7 +127,7 @@ func (p *fingerprintProbe) fault(l *look, h *held, r *analyzer.ProbeResult) {
 	r.Status = analyzer.StatusFail
 	newest := "which version is the newest cannot be told: " + l.blind
 	if l.newest != nil {
-		newest = "the newest is " + l.newest.Version
+		newest = newestIs(l.newest.Version)
 	}
 	why := ""
 	switch {
@@ -242,7 +242,7 @@ func (p *fingerprintProbe) unrelated(l *look, h *held, r *analyzer.ProbeResult) 
 	r.Facts[holdsDetail] = "a value that is in no version of the secret"
 	if l.agree() && len(same) > 0 {
 		r.Status = analyzer.StatusWarn
-		r.Detail = fmt.Sprintf("%s holds a value%s that no version of %s explains: the services agree with one another and not with the secret store, whose newest version is %s; see which of them is right before anything restarts", name, alike, l.newest.Secret, l.newest.Version)
+		r.Detail = fmt.Sprintf("%s holds a value%s that no version of %s explains: the services agree with one another and not with the secret store (%s); see which of them is right before anything restarts", name, alike, l.newest.Secret, newestIs(l.newest.Version))
 		return
 	}
 	r.Status, r.Cause = analyzer.StatusFail, "key.cross_service_drift"
@@ -251,7 +251,7 @@ func (p *fingerprintProbe) unrelated(l *look, h *held, r *analyzer.ProbeResult) 
 		r.Cause = "env.precedence_conflict"
 		alike += fmt.Sprintf("; %s wins over %s, which is set to another value", wins, covered)
 	}
-	r.Detail = fmt.Sprintf("%s holds a value that no version of %s and no known change of one explains%s; the newest is %s; %s", name, l.newest.Secret, alike, l.newest.Version, remedy(r.Cause))
+	r.Detail = fmt.Sprintf("%s holds a value that no version of %s and no known change of one explains%s; %s; %s", name, l.newest.Secret, alike, newestIs(l.newest.Version), remedy(r.Cause))
 }
 
 // alone judges a service where no version can be read: who differs is seen,
@@ -365,7 +365,7 @@ func (p *fingerprintProbe) seeNewest(l *look) {
 		}
 		p.rotated = at
 		p.deps.changed(analyzer.Change{Kind: analyzer.SecretRotated, Target: l.newest.Secret, Version: l.newest.Version, Service: analyzer.Service{Environment: p.domain.Environment}, At: at,
-			Evidence: fmt.Sprintf("version %s of %s is the newest, it was %s", l.newest.Version, l.newest.Secret, was), Details: map[string]string{keyDomainDetail: p.domain.Name}})
+			Evidence: fmt.Sprintf("%s of %s is the newest, it was %s", called(l.newest.Version), l.newest.Secret, was), Details: map[string]string{keyDomainDetail: p.domain.Name}})
 	}
 	p.newest = l.newest.Version
 }

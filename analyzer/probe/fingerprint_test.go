@@ -149,7 +149,7 @@ func TestFingerprint(t *testing.T) {
 		says    string
 		open    analyzer.Cause // a cause that must not be ruled out
 	}{
-		{"the newest", holding(newestValue), dated, 0, false, analyzer.StatusOK, "", "holds version 2 of jwt-main (staging), the newest", "rotation.no_overlap"},
+		{"the newest", holding(newestValue), dated, 0, false, analyzer.StatusOK, "", "holds version 2 of jwt-main (staging), which is the newest", "rotation.no_overlap"},
 		{"a trailing newline", holding(newestValue + "\n"), dated, 0, false, analyzer.StatusFail, "key.whitespace_mutation", "version 2 of jwt-main (staging) with a trailing newline", ""},
 		{"base64 of an older one", holding("b2xkZXItdmVyc2lvbi1vZi10aGUtc2VjcmV0LTA4MTUtYWJjZGVmZw=="), dated, 0, false, analyzer.StatusFail, "key.encoding_mismatch", "version 1 of jwt-main (staging) encoded as base64", ""},
 		{"another environment's", holding(productValue), dated, 0, false, analyzer.StatusFail, "key.wrong_environment", "version 7 of jwt-main (production)", ""},

@@ -153,7 +153,7 @@ func (s *Secrets) look(ctx context.Context, ref analyzer.SecretRef) *lifeline {
 			l.read = fmt.Errorf("read variable %s: it is not set", ref.Name)
 			break
 		}
-		l.versions = []storeVersion{{label: "current", state: enabled, value: healthjwt.NewSecret(value), read: true}}
+		l.versions = []storeVersion{{label: unversioned, state: enabled, value: healthjwt.NewSecret(value), read: true}}
 	case analyzer.InFile:
 		l.versions, l.read = readFiles(ref.Name)
 	default:
@@ -250,7 +250,7 @@ func readFiles(path string) ([]storeVersion, error) {
 		return nil, fmt.Errorf("read secret: %w", err)
 	}
 	if !info.IsDir() {
-		v, err := readFile(path, "current")
+		v, err := readFile(path, unversioned)
 		return []storeVersion{v}, err
 	}
 	entries, err := os.ReadDir(path)

@@ -35,7 +35,7 @@ func (m Match) String() string {
 	if m.Word != "" {
 		return strings.TrimSpace(m.Word + " " + m.Mutation)
 	}
-	s := "version " + m.Version
+	s := called(m.Version)
 	if m.Secret != "" {
 		s += " of " + m.Secret
 	}
@@ -43,6 +43,26 @@ func (m Match) String() string {
 		s += " (" + m.Environment + ")"
 	}
 	return strings.TrimSpace(s + " " + m.Mutation)
+}
+
+// unversioned is the version of a value from a place that keeps only one, such
+// as a file or a variable.
+const unversioned = "current"
+
+// called names a version in a sentence.
+func called(version string) string {
+	if version == unversioned {
+		return "the current value"
+	}
+	return "version " + version
+}
+
+// newestIs says which version is the newest, as a clause.
+func newestIs(version string) string {
+	if version == unversioned {
+		return "its place keeps the current value alone"
+	}
+	return "the newest is " + version
 }
 
 // Matcher knows candidates by the keys that their fingerprints are made with;

@@ -264,7 +264,7 @@ func (p *tokenProbe) signer(ctx context.Context, t *jwt.Token, r *analyzer.Probe
 	switch {
 	case g.plain && g.Version == newest:
 	case g.plain:
-		note("key.stale_cache", "it is signed with %s, and the newest is %s", g, newest)
+		note("key.stale_cache", "it is signed with %s, and %s", g, newestIs(newest))
 	case g.Cause == "key.weak_default":
 		note("env.fallback_used", "it is signed with %s", g)
 	default:

@@ -189,7 +189,7 @@ func (p *secretProbe) stored(l *look) analyzer.ProbeResult {
 	weak, found := judgeValue(l.newest.Value.Bytes(), algorithmsOf(p.domain))
 	if !found {
 		r.Status, r.Refutes = analyzer.StatusOK, []analyzer.Cause{"key.weak_default"}
-		r.Detail = fmt.Sprintf("version %s of %s is long enough for %s, no known default and of a form that fits", l.newest.Version, l.newest.Secret, strings.Join(algorithmsOf(p.domain), ", "))
+		r.Detail = fmt.Sprintf("%s of %s is long enough for %s, no known default and of a form that fits", called(l.newest.Version), l.newest.Secret, strings.Join(algorithmsOf(p.domain), ", "))
 		return r
 	}
 	r.Status, r.Cause = weak.status, weak.cause
@@ -197,7 +197,7 @@ func (p *secretProbe) stored(l *look) analyzer.ProbeResult {
 	if do == "" {
 		do = remedy(weak.cause)
 	}
-	r.Detail = fmt.Sprintf("version %s of %s %s; %s", l.newest.Version, l.newest.Secret, weak.what, do)
+	r.Detail = fmt.Sprintf("%s of %s %s; %s", called(l.newest.Version), l.newest.Secret, weak.what, do)
 	return r
 }
 
