@@ -37,7 +37,7 @@ fuzz: ## every fuzz target for FUZZTIME
 	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$p || exit 1; \
 	  done; done
 
-bench: ## every benchmark once
+bench: ## every benchmark once; what more rules cost: go test -run NONE -bench Growth -count 5 ./rules
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 deps: ## install the real components that some tests use (Debian)

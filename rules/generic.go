@@ -229,7 +229,7 @@ func (s *Set) senseOf(text string) (got sense, strange int) {
 			continue
 		}
 		lo, hi := int(h.end)-len(p.literal), int(h.end)
-		if !edge(f.b, lo) {
+		if !edge(f.b, lo) || p.literal[0] <= '9' && lo > 0 && f.b[lo-1] == '.' { // 5.429 s is no 429
 			continue
 		}
 		if p.word != (sense{}) && edge(f.b, hi) {

@@ -95,8 +95,11 @@ func (s *Set) read(e *analyzer.Entry, rd *reading) {
 		rd.matches = append(rd.matches, match{c.rule, c.part, m[0], m[1], int(c.f.from[m[0]]), int(c.f.from[m[1]]), captures, c.template.text})
 	}
 	for _, r := range s.byField {
+		if !r.has(e) || !s.allowed(r, e, rd) {
+			continue
+		}
 		captures := map[string]string{}
-		if s.allowed(r, e, rd) && r.fits(e, captures) {
+		if r.fits(e, captures) {
 			rd.matches = append(rd.matches, match{rule: r, captures: captures})
 		}
 	}
@@ -136,6 +139,17 @@ func (s *Set) allowed(r *Rule, e *analyzer.Entry, rd *reading) bool {
 		return true
 	}
 	return slices.ContainsFunc(r.with, func(id int32) bool { return rd.present[id] || rd.framed[id] })
+}
+
+// has reports whether every property that a rule's Where names is there at
+// all: most rules on fields alone end here.
+func (r *Rule) has(e *analyzer.Entry) bool {
+	for _, c := range r.where {
+		if c.form.key != "" && property(e, c.path) == "" {
+			return false
+		}
+	}
+	return true
 }
 
 // fits checks a rule's Where and adds what it captures.
