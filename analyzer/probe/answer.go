@@ -22,6 +22,7 @@ type asker struct {
 	url        string // a path that needs a token and changes nothing
 	classifier analyzer.Classifier
 	traces     *Traces
+	service    string
 	sent       int // requests so far
 }
 
@@ -50,7 +51,7 @@ func (a *asker) ask(ctx context.Context, token string) (*reply, error) {
 	req.Header.Set("Why401-Canary", "1")
 	out := &reply{at: time.Now()}
 	if a.traces != nil {
-		out.trace = a.traces.open()
+		out.trace = a.traces.open(a.service)
 		req.Header.Set("Traceparent", "00-"+out.trace+"-"+out.trace[:16]+"-01")
 		req.Header.Set("X-Cloud-Trace-Context", out.trace+"/1;o=1")
 	}

@@ -76,7 +76,7 @@ func newCanary(domain analyzer.KeyDomain, d *Deps) ([]Target, error) {
 }
 
 func newAsker(m analyzer.Member, d *Deps) asker {
-	return asker{guard: d.Guard, url: strings.TrimRight(m.URL, "/") + "/" + strings.TrimLeft(m.Canary, "/"), classifier: d.Classifier, traces: d.Traces}
+	return asker{guard: d.Guard, url: strings.TrimRight(m.URL, "/") + "/" + strings.TrimLeft(m.Canary, "/"), classifier: d.Classifier, traces: d.Traces, service: m.Name}
 }
 
 // Check implements [Probe].

@@ -24,6 +24,7 @@ const maxTraces = 100_000
 type Traces struct {
 	mu    sync.Mutex
 	known map[uint64]*said
+	sent  map[string][]*said // by service, oldest first: for lines without a trace
 }
 
 // said is what the log told of one trace.
@@ -32,13 +33,14 @@ type said struct {
 	classes []analyzer.Classification
 	fresh   chan struct{} // closed when a line has come
 	come    bool
+	claimed bool // a line without a trace was taken for its own
 }
 
 // NewTraces returns an empty set.
-func NewTraces() *Traces { return &Traces{known: map[uint64]*said{}} }
+func NewTraces() *Traces { return &Traces{known: map[uint64]*said{}, sent: map[string][]*said{}} }
 
-// open starts a new trace.
-func (t *Traces) open() string {
+// open starts a new trace, of a canary for a service.
+func (t *Traces) open(service string) string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails, crypto/rand
 	id := hex.EncodeToString(b[:])
@@ -53,7 +55,9 @@ func (t *Traces) open() string {
 		}
 	}
 	if len(t.known) < maxTraces {
-		t.known[xxh3.HashString(id)] = &said{at: now, fresh: make(chan struct{})}
+		s := &said{at: now, fresh: make(chan struct{})}
+		t.known[xxh3.HashString(id)] = s
+		t.expect(service, s)
 	}
 	return id
 }
@@ -90,7 +94,14 @@ type listener struct {
 
 // Classify implements [analyzer.Classifier].
 func (l listener) Classify(e *analyzer.Entry) analyzer.Classification {
-	if e.Trace == "" || !l.traces.Own(xxh3.HashString(e.Trace)) {
+	if e.Trace == "" {
+		c := l.Classifier.Classify(e)
+		if len(c.Reasons) > 0 && e.Origin != nil && l.traces.claim(e.Origin.Service.Name, e.Time) {
+			return analyzer.Classification{}
+		}
+		return c
+	}
+	if !l.traces.Own(xxh3.HashString(e.Trace)) {
 		return l.Classifier.Classify(e)
 	}
 	c := inContext(l.Classifier, e)
