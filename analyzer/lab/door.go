@@ -67,6 +67,8 @@ func (d *door) dial(ctx context.Context, p *platform, address string) (net.Conn,
 	select {
 	case d.conns <- theirs:
 		return ours, nil
+	case <-d.done:
+		return nil, net.ErrClosed
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -103,7 +105,12 @@ func (p *platform) knock(w http.ResponseWriter, r *http.Request) {
 	out := r.Clone(r.Context())
 	out.RequestURI, out.URL.Scheme, out.URL.Host = "", "http", s.spec.Name
 	out.Header.Set("X-Forwarded-For", "192.0.2.40")
+	p.turn.Lock()
+	if p.speed == 1 {
+		p.clock.reach(time.Now()) // time has passed for whoever knocks
+	}
 	res, err := p.client.Transport.RoundTrip(out)
+	p.turn.Unlock()
 	if err != nil {
 		http.Error(w, "no answer", http.StatusGatewayTimeout)
 		return

@@ -33,7 +33,8 @@ type Options struct {
 	// which is as fast as the processor allows.
 	Sockets bool
 	// Watch, if set, is called every Every of virtual time (0 means 5 s) and
-	// at the end, between two events, from the goroutine that called Run.
+	// at the end, between two events, from the goroutine that called Run. What
+	// it starts may knock at services' doors while the scenario goes on.
 	Watch func(ctx context.Context, v *View) error
 	Every time.Duration
 }
@@ -55,6 +56,8 @@ type platform struct {
 	begins    time.Time
 	pepper    []byte // of /health/jwt
 	door      door
+	turn      sync.Mutex // whoever acts: the plan, or a request through the door
+	speed     float64
 	partner   partner
 	lacking   map[string]bool // users without the role
 	long      map[string]bool // users whose tokens are padded
@@ -92,7 +95,7 @@ func Run(ctx context.Context, sc Scenario, o Options) (Truth, error) {
 
 func newPlatform(ctx context.Context, sc Scenario, o Options, start time.Time) (*platform, error) {
 	p := &platform{
-		scenario: sc, sockets: o.Sockets, begins: start, clock: &clock{now: start}, luck: newChance(o.Seed, 1),
+		scenario: sc, sockets: o.Sockets, speed: o.Speed, begins: start, clock: &clock{now: start}, luck: newChance(o.Seed, 1),
 		logs:  &sink{ctx: ctx, emit: o.Emit, luck: newChance(o.Seed, 2)},
 		tally: &tally{counts: map[countKey]*Count{}}, plan: &plan{},
 		services: map[string]*service{}, passwords: map[string]string{}, pepper: []byte(rand.Text() + rand.Text()),
@@ -156,7 +159,7 @@ func (p *platform) play(ctx context.Context, o Options, truth *Truth) error {
 		p.watch(o)
 	}
 	pc := pace{speed: o.Speed, virtual: p.begins, wall: time.Now()}
-	if err := p.plan.run(ctx, p.clock, pc, p.begins.Add(p.scenario.Duration), p.failed); err != nil || o.Watch == nil {
+	if err := p.plan.run(ctx, p.clock, pc, p.begins.Add(p.scenario.Duration), &p.turn, p.failed); err != nil || o.Watch == nil {
 		return err
 	}
 	return o.Watch(ctx, &View{p})
@@ -170,6 +173,8 @@ func (p *platform) watch(o Options) {
 	again = func(ctx context.Context) error {
 		next = next.Add(every)
 		p.plan.at(next, again)
+		p.turn.Unlock() // who watches may knock at the door
+		defer p.turn.Lock()
 		return o.Watch(ctx, &View{p})
 	}
 	next = next.Add(every)

@@ -53,9 +53,9 @@ func (p *plan) every(from time.Time, interval time.Duration, luck *chance, run f
 	p.at(next, again)
 }
 
-// run carries out every event before end, at the pace given. after is asked
-// after each of them; its error ends the run.
-func (p *plan) run(ctx context.Context, c *clock, pc pace, end time.Time, after func() error) error {
+// run carries out every event before end, at the pace given, each when it has
+// the turn. after is asked after each of them; its error ends the run.
+func (p *plan) run(ctx context.Context, c *clock, pc pace, end time.Time, turn *sync.Mutex, after func() error) error {
 	for {
 		e, more := p.next(end)
 		if !more {
@@ -64,8 +64,11 @@ func (p *plan) run(ctx context.Context, c *clock, pc pace, end time.Time, after 
 		if err := pc.until(ctx, e.at); err != nil {
 			return err
 		}
+		turn.Lock()
 		c.reach(e.at)
-		if err := e.run(ctx); err != nil {
+		err := e.run(ctx)
+		turn.Unlock()
+		if err != nil {
 			return err
 		}
 		if err := after(); err != nil {

@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/why401/why401/analyzer"
@@ -22,7 +25,10 @@ type scenarioProber struct {
 	store   *lab.SecretServer
 	secrets *probe.Secrets
 	traces  *probe.Traces
-	busy    bool // a probe is under way: what services log is read at once
+	busy    atomic.Int32 // rounds under way: what services log is read at once
+	running sync.WaitGroup
+	ctx     context.Context
+	cancel  context.CancelFunc
 	changed func(analyzer.Change)
 }
 
@@ -31,6 +37,7 @@ type probeRound struct {
 	every time.Duration
 	next  time.Time
 	run   *probe.Scheduler
+	busy  atomic.Bool
 }
 
 // newScenarioProber is nil when the scenario has no probes.
@@ -74,24 +81,34 @@ func (p *scenarioProber) open(v *lab.View, c analyzer.Classifier) error {
 	return nil
 }
 
-// look runs the rounds that are due and returns what is known.
+// look begins the rounds that are due and returns what is known. A round that
+// has to wait for nothing is over when look returns; one that waits goes on
+// while the scenario does.
 func (p *scenarioProber) look(ctx context.Context, v *lab.View, c analyzer.Classifier) ([]analyzer.ProbeResult, error) {
 	if p == nil || v.Now().Before(p.begin) {
 		return nil, nil
 	}
 	if p.store == nil {
+		p.ctx, p.cancel = context.WithCancel(ctx)
 		if err := p.open(v, c); err != nil {
 			return nil, err
 		}
 	}
-	p.busy = true
-	defer func() { p.busy = false }()
+	for _, r := range p.rounds {
+		if v.Now().Before(r.next) || !r.busy.CompareAndSwap(false, true) {
+			continue
+		}
+		r.next = r.next.Add(r.every)
+		p.busy.Add(1)
+		p.running.Go(func() {
+			defer p.busy.Add(-1)
+			defer r.busy.Store(false)
+			r.run.Once(p.ctx)
+		})
+		synctest.Wait()
+	}
 	var known []analyzer.ProbeResult
 	for _, r := range p.rounds {
-		if !v.Now().Before(r.next) {
-			r.next = r.next.Add(r.every)
-			r.run.Once(ctx)
-		}
 		known = append(known, r.run.Last()...)
 	}
 	return known, nil
@@ -101,6 +118,8 @@ func (p *scenarioProber) close(t *testing.T) {
 	if p == nil || p.store == nil {
 		return
 	}
+	p.cancel()
+	p.running.Wait()
 	if err := p.secrets.Close(); err != nil {
 		t.Error(err)
 	}

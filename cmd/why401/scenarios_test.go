@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,7 +54,10 @@ func playScenario(t *testing.T, set *rules.Set, sc lab.Scenario, seed uint64) (r
 		cfg := analyzer.DiagnosisConfig{KeyDomains: sc.Domains()}
 		var group []analyzer.Message
 		last := ""
+		var mu sync.Mutex // of group: services log while probes knock
 		flush := func(ctx context.Context) error {
+			mu.Lock()
+			defer mu.Unlock()
 			err := p.Handle(ctx, group)
 			group = group[:0]
 			return err
@@ -61,8 +65,10 @@ func playScenario(t *testing.T, set *rules.Set, sc lab.Scenario, seed uint64) (r
 		truth, err := lab.Run(t.Context(), sc, lab.Options{
 			Seed: seed, Start: begin, Speed: 1, Every: tickOfScenarios,
 			Emit: func(ctx context.Context, entry []byte) error {
+				mu.Lock()
 				group = append(group, analyzer.Message{Data: entry})
-				if prober != nil && prober.busy {
+				mu.Unlock()
+				if prober != nil && prober.busy.Load() > 0 {
 					return flush(ctx)
 				}
 				return nil
