@@ -26,9 +26,11 @@ func newRoot(env *environment) *cobra.Command {
 		newDemoCmd(env),
 		newExplainCmd(env),
 		newQuarantineCmd(env),
+		newReportCmd(env),
 		newRulesCmd(env),
 		newServeCmd(env),
 		newSetupCmd(env),
+		newTopCmd(env),
 		newValidateCmd(env),
 		newVersionCmd(env),
 	)
