@@ -98,7 +98,7 @@ var keyCauses = []CauseInfo{
 	{
 		ID: "key.split_replicas", Means: "instances of one service hold different values", Level: LevelError, Reasons: []Reason{BadSignature, KeyNotFound, Unspecified},
 		Confirms: "fingerprints over fresh connections give two values or more", Do: []string{"redeploy {services} so that all instances read the same version", "pin the version"},
-		needs: [][]*fact{{factSomeInstances, factPersists}, {factSomeInstances, factSudden}, {factSomeInstances, factMixedStarts}}, supports: []*fact{factSomeInstances, factMixedStarts, factSome}, against: []*fact{factEveryone, factOneClient, factFlood},
+		needs: [][]*fact{{factSomeInstances, factPersists}, {factSomeInstances, factSudden}, {factSomeInstances, factMixedStarts}}, supports: []*fact{factSomeInstances, factMixedStarts, factSome}, against: []*fact{factEveryone, factSeveral, factOneClient, factFlood},
 	},
 	{
 		ID: "key.wrong_environment", Means: "the service holds another environment's secret", Level: LevelCritical, Reasons: []Reason{BadSignature, IssuerMismatch},

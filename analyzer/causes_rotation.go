@@ -74,7 +74,7 @@ var keySetCauses = []CauseInfo{
 		ID: "jwks.unreachable", Means: "the key set cannot be fetched", Level: LevelCritical, Reasons: []Reason{JWKSUnavailable, IssuerDiscoveryFailed, CertificateInvalid},
 		Confirms: "fetching the key set from here fails as well", Explains: []Cause{"meta.unclassified"},
 		Do:    []string{"check egress, DNS and TLS between {services} and the issuer", "answer 503, not 401, while keys are missing; keep the last good key set"},
-		needs: [][]*fact{{factUnreachable, factSeveral}, {factUnreachable, factSudden}, {factUnreachable, factAcceptedFell}, {factSeveral, factSudden}}, supports: []*fact{factSeveral, factUnreachable},
+		needs: [][]*fact{{factUnreachable, factSeveral}, {factUnreachable, factSudden}, {factUnreachable, factAcceptedFell}, {factSeveral, factSudden}}, supports: []*fact{factSeveral, factUnreachable}, against: []*fact{factRaceWindow},
 	},
 	{ID: "jwks.revoked_still_accepted", Means: "a verifier accepts a key that was withdrawn", Level: LevelCritical, Confirms: "a token signed with the withdrawn test key is let through", Do: []string{"give the key cache of {services} a lifetime"}},
 	{ID: "jwks.private_key_published", Means: "the key set shows a key that signs", Level: LevelCritical, Confirms: "the document holds a private member or a shared secret (RFC 7517, section 9.2)",

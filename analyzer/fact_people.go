@@ -28,7 +28,7 @@ var factSome = &fact{"some", signalPopulation, func(c *complaint) (answer, strin
 func (c *complaint) sound() []string {
 	var out []string
 	for _, s := range c.scene.verifiers() {
-		if s == c.service || c.scene.complains(s, c) {
+		if s == c.service || c.scene.complains(s, c) || c.spreads(s) {
 			continue
 		}
 		if c.scene.ledger.window.accepts(s, c.from, c.to+1) {
@@ -88,7 +88,33 @@ var factSeveral = &fact{"several_services", signalPopulation, func(c *complaint)
 	return yes, "it began at the same time at " + list(f)
 }}
 
-var factAlone = negate(factSeveral, "one_service", "no other service complains of it")
+// spreads reports whether another service fails in the same way, too little
+// yet for a complaint of its own.
+func (c *complaint) spreads(s Service) bool {
+	sr := c.scene.ledger.window.services[s]
+	if sr == nil || s == c.service || slices.ContainsFunc(c.scene.byFamily[c.family], func(o *complaint) bool { return o.service == s }) {
+		return false
+	}
+	failed, all := int64(0), int64(0)
+	for m := c.from; m <= c.to; m++ {
+		if t := sr.minutes[m]; t != nil {
+			failed, all = failed+t.failures(c.family), all+max(t.decisions(), t.failures(c.family))
+		}
+	}
+	return failed >= 2 && 20*failed >= all
+}
+
+var factAlone = &fact{"one_service", signalPopulation, func(c *complaint) (answer, string) {
+	if c.tell(factSeveral).answer == yes {
+		return no, ""
+	}
+	for _, s := range c.scene.verifiers() {
+		if c.spreads(s) {
+			return unknown, ""
+		}
+	}
+	return yes, "no other service complains of it"
+}}
 
 var factMany = &fact{"many_services", signalPopulation, func(c *complaint) (answer, string) {
 	f := c.fellows()

@@ -32,6 +32,9 @@ var factFromTheStart = &fact{"from_the_start", signalTime, func(c *complaint) (a
 
 var factDecays = &fact{"decays", signalTime, func(c *complaint) (answer, string) {
 	n := len(c.series)
+	if n <= brief && c.scene.now.After(c.end().Add(2*time.Minute)) {
+		return yes, fmt.Sprintf("it was over by itself after %d min", n)
+	}
 	if n < 2 {
 		return truth(c.quiet), "it was over within a minute"
 	}
@@ -74,6 +77,14 @@ var factBrief = &fact{"brief", signalTime, func(c *complaint) (answer, string) {
 		return no, ""
 	}
 	return c.tell(factShort).answer, c.tell(factShort).words
+}}
+
+// factRaceWindow: the service has only just begun, and it may be over soon.
+var factRaceWindow = &fact{"race_window", signalTime, func(c *complaint) (answer, string) {
+	if c.tell(factStart).answer != yes || c.holds(factSeveral) || c.to-c.from >= brief {
+		return no, ""
+	}
+	return truth(!c.scene.now.After(c.end().Add(2 * time.Minute))), "the service has only just started: it may be over soon"
 }}
 
 // factEachStart: earlier runs of the same failures began with a start too.
