@@ -150,7 +150,10 @@ var factDeployElsewhere = &fact{"signer_deployed_before", signalChange, func(c *
 // signers are the services that are declared to mint tokens; while none is,
 // those where people log in.
 func (sc *scene) signers() []string {
-	var out []string
+	if sc.mintedBy != nil {
+		return sc.mintedBy
+	}
+	out := []string{}
 	if sc.domain != nil {
 		for _, m := range sc.domain.Services {
 			if m.Signs {
@@ -158,14 +161,12 @@ func (sc *scene) signers() []string {
 			}
 		}
 	}
-	if len(out) > 0 {
-		return out
-	}
 	for _, s := range sc.services {
-		if sr := sc.ledger.window.services[s]; sr != nil && sr.reasons[LoginFailed] {
+		if sr := sc.ledger.window.services[s]; len(out) == 0 && sr != nil && sr.reasons[LoginFailed] {
 			out = append(out, s.Name)
 		}
 	}
+	sc.mintedBy = out
 	return out
 }
 
@@ -182,7 +183,16 @@ var factDeployNear = &fact{"deploy_in_domain", signalChange, func(c *complaint) 
 // member reports whether a change is of a service that mints or verifies
 // tokens of the key domain.
 func (sc *scene) member(x *Change) bool {
-	return slices.ContainsFunc(sc.verifiers(), x.concerns) || slices.Contains(sc.signers(), x.Target)
+	if sc.members == nil {
+		sc.members = map[string]bool{}
+		for _, s := range sc.verifiers() {
+			sc.members[s.Name] = true
+		}
+		for _, name := range sc.signers() {
+			sc.members[name] = true
+		}
+	}
+	return sc.members[x.Target] || sc.members[x.Service.Name] && x.Kind != SecretVersionAdded
 }
 
 // factRestartOnly: the process began anew with the configuration of before.

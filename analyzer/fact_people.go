@@ -23,25 +23,49 @@ var factSome = &fact{"some", signalPopulation, func(c *complaint) (answer, strin
 	return truth(c.share < 0.5), "most of its requests are let through"
 }}
 
-// sound are the other verifiers of the scene that let requests through while
-// the complaint stood, and have no complaint of its family.
-func (c *complaint) sound() []string {
-	var out []string
-	for _, s := range c.scene.verifiers() {
-		if s == c.service || c.scene.complains(s, c) || c.spreads(s) {
-			continue
-		}
-		if c.scene.ledger.window.accepts(s, c.from, c.to+1) {
-			out = append(out, s.Name)
-		}
-	}
-	return out
+// peers are what the other services of a scene do while a family of failures
+// stands at one of them. Most complaints of an outage ask the same question, so
+// that the answer is kept.
+type peers struct {
+	sound  []string // verifiers that let requests through and have none of it
+	spread bool     // some fail in the same way, too little for a complaint of their own
 }
 
-// complains reports whether s has a complaint of c's family at the same time.
-func (sc *scene) complains(s Service, c *complaint) bool {
-	return slices.ContainsFunc(sc.byFamily[c.family], func(o *complaint) bool { return o.service == s && o.overlaps(c) && o.counts(c) })
+type peersKey struct {
+	family   *family
+	from, to int64
+	flooded  bool
 }
+
+// peers looks at the verifiers of the scene during the complaint.
+func (c *complaint) peers() peers {
+	sc, k := c.scene, peersKey{c.family, c.from, c.to, c.tell(factFlood).answer == yes}
+	if p, ok := sc.peers[k]; ok {
+		return p
+	}
+	ill := map[Service]bool{}
+	for _, o := range sc.byFamily[c.family] {
+		ill[o.service] = ill[o.service] || o == c || o.overlaps(c) && o.counts(c)
+	}
+	var p peers
+	for _, s := range sc.verifiers() {
+		_, complained := ill[s]
+		spreads := !complained && c.spreads(s)
+		p.spread = p.spread || spreads
+		if !ill[s] && !spreads && sc.ledger.window.accepts(s, c.from, c.to+1) {
+			p.sound = append(p.sound, s.Name)
+		}
+	}
+	if sc.peers == nil {
+		sc.peers = map[peersKey]peers{}
+	}
+	sc.peers[k] = p
+	return p
+}
+
+// sound are the other verifiers of the scene that let requests through while
+// the complaint stood, and have no complaint of its family.
+func (c *complaint) sound() []string { return c.peers().sound }
 
 // counts reports whether o says something to c: strangers' tokens at another
 // service are no sign that it shares c's fault.
@@ -88,15 +112,15 @@ var factSeveral = &fact{"several_services", signalPopulation, func(c *complaint)
 	return yes, "it began at the same time at " + list(f)
 }}
 
-// spreads reports whether another service fails in the same way, too little
-// yet for a complaint of its own.
+// spreads reports whether another service, which has no complaint of it, fails
+// in the same way.
 func (c *complaint) spreads(s Service) bool {
 	sr := c.scene.ledger.window.services[s]
-	if sr == nil || s == c.service || slices.ContainsFunc(c.scene.byFamily[c.family], func(o *complaint) bool { return o.service == s }) {
+	if sr == nil || !slices.ContainsFunc(c.family.reasons, func(r Reason) bool { return sr.reasons[r] }) {
 		return false
 	}
 	failed, all := int64(0), int64(0)
-	for m := c.from; m <= c.to; m++ {
+	for m := max(c.from, sr.first); m <= min(c.to, sr.last); m++ {
 		if t := sr.minutes[m]; t != nil {
 			failed, all = failed+t.failures(c.family), all+max(t.decisions(), t.failures(c.family))
 		}
@@ -105,13 +129,11 @@ func (c *complaint) spreads(s Service) bool {
 }
 
 var factAlone = &fact{"one_service", signalPopulation, func(c *complaint) (answer, string) {
-	if c.tell(factSeveral).answer == yes {
+	switch {
+	case c.tell(factSeveral).answer == yes:
 		return no, ""
-	}
-	for _, s := range c.scene.verifiers() {
-		if c.spreads(s) {
-			return unknown, ""
-		}
+	case c.peers().spread:
+		return unknown, ""
 	}
 	return yes, "no other service complains of it"
 }}

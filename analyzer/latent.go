@@ -40,7 +40,7 @@ func (sc *scene) latent() []*conclusion {
 	}
 	held := sc.holdings()
 	sc.latentStale(held, add)
-	sc.latentDrift(held, add)
+	sc.latentDrift(add)
 	return out
 }
 
@@ -59,6 +59,13 @@ func (sc *scene) latentStale(held []Holding, add latentFunc) {
 	if sc.domain != nil && sc.domain.Overlap > 0 {
 		overlap = sc.domain.Overlap
 	}
+	taken, evidence := map[string][]string{}, map[string][]string{}
+	for _, o := range held {
+		if o.took {
+			taken[o.Secret] = append(taken[o.Secret], o.Service)
+			evidence[o.Secret] = append(evidence[o.Secret], o.Evidence[:min(len(o.Evidence), maxEvidence-min(maxEvidence, len(evidence[o.Secret])))]...)
+		}
+	}
 	for _, h := range held {
 		if !h.behind || !h.sure {
 			continue
@@ -67,12 +74,7 @@ func (sc *scene) latentStale(held []Holding, add latentFunc) {
 		if by == nil {
 			continue
 		}
-		var took, others []string
-		for _, o := range held {
-			if o.Secret == h.Secret && o.took && o.Service != h.Service {
-				took, others = append(took, o.Service), append(others, o.Evidence...)
-			}
-		}
+		took, others := taken[h.Secret], evidence[h.Secret]
 		if len(took) == 0 {
 			continue // nobody took it up: nothing differs yet
 		}
@@ -90,6 +92,9 @@ func (sc *scene) latentStale(held []Holding, add latentFunc) {
 	}
 }
 
+// maxEvidence bounds what is listed of those that took a rotation up.
+const maxEvidence = 20
+
 func isPinned(h Holding) bool { return len(h.Why) > 0 && strings.Contains(h.Why[0], " at version ") }
 
 // source is where a service takes its key from.
@@ -101,7 +106,7 @@ type keySource struct {
 
 // latentDrift: the revisions of one key domain take their key from
 // different secrets or pin different versions.
-func (sc *scene) latentDrift(held []Holding, add latentFunc) {
+func (sc *scene) latentDrift(add latentFunc) {
 	groups := map[string][]keySource{} // by variable, unless the domain is declared
 	for _, s := range sc.services {
 		if sc.domain != nil && len(sc.domain.Services) > 0 && sc.domain.member(s.Name) == nil {
@@ -142,7 +147,7 @@ func (sc *scene) latentDrift(held []Holding, add latentFunc) {
 					k.service.Name, clock(k.deploy.At), k.mount.name, k.mount.secret, want))
 				continue
 			}
-			sc.latentPin(k, sources, held, h, add)
+			sc.latentPin(k, sources, h, add)
 		}
 	}
 }
@@ -154,9 +159,9 @@ func (sc *scene) takes(s Service, secret string) bool {
 }
 
 // latentPin: of two that pin versions of one secret, the lower is behind.
-func (sc *scene) latentPin(k keySource, sources []keySource, held []Holding, h Holding, add latentFunc) {
+func (sc *scene) latentPin(k keySource, sources []keySource, h Holding, add latentFunc) {
 	mine, err := strconv.Atoi(k.mount.version)
-	if err != nil || slices.ContainsFunc(held, func(o Holding) bool { return o.Service == k.service.Name && o.Newest != "" }) {
+	if h, ok := sc.holding(k.service, k.mount); err != nil || ok && h.Newest != "" {
 		return // latentStale knows more
 	}
 	for _, o := range sources {

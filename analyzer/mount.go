@@ -3,6 +3,7 @@ package analyzer
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -116,14 +117,12 @@ var factSeveralVariables = &fact{"several_variables", signalChange, func(c *comp
 
 // peersMount is the secret that most other services of the scene mount.
 func (sc *scene) peersMount(but Service) string {
-	n := map[string]int{}
-	for _, s := range sc.services {
-		if s == but {
-			continue
-		}
-		list, _ := sc.keyMounts(s, sc.now.Add(time.Second))
-		for _, m := range list {
-			n[m.secret]++
+	sc.countMounts()
+	n := maps.Clone(sc.secrets)
+	own, _ := sc.keyMounts(but, sc.now.Add(time.Second))
+	for _, m := range own {
+		if n[m.secret]--; n[m.secret] <= 0 {
+			delete(n, m.secret)
 		}
 	}
 	best := ""

@@ -96,7 +96,7 @@ func (sc *scene) needs(k *conclusion, ref string) bool {
 func (sc *scene) without(ref string) *scene {
 	other := *sc
 	other.changes = slices.DeleteFunc(slices.Clone(sc.changes), func(c *Change) bool { return c.ref() == ref })
-	other.index, other.histories = nil, nil
+	other.index, other.histories, other.peers, other.told = nil, nil, nil, false
 	return &other
 }
 

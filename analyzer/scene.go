@@ -22,6 +22,12 @@ type scene struct {
 	changes    []*Change            // the earliest first
 	index      map[string][]*Change // see of
 	histories  map[string][]versionEvent
+	peers      map[peersKey]peers
+	members    map[string]bool // names of verifiers and signers, see member
+	mintedBy   []string        // see signers
+	secrets    map[string]int  // how many services mount a secret as their key
+	told       bool            // secrets are counted
+	mentions   map[string]bool // every secret that a revision mounts
 	results    []*ProbeResult
 	now        time.Time
 	starts     bool // the log export tells of starts and deploys at all
@@ -148,15 +154,26 @@ func (sc *scene) shares(c *Change) bool {
 	if sc.domain != nil && sc.domain.Secret != "" {
 		return shortName(sc.domain.Secret) == shortName(c.Target)
 	}
-	known := false
+	sc.countMounts()
+	return len(sc.mentions) == 0 || sc.mentions[shortName(c.Target)]
+}
+
+// countMounts sums up, once, which secrets the revisions mount.
+func (sc *scene) countMounts() {
+	if sc.told {
+		return
+	}
+	sc.told, sc.secrets, sc.mentions = true, map[string]int{}, map[string]bool{}
 	for _, s := range sc.services {
-		list, seen := sc.mounts(s, sc.now.Add(time.Second))
-		known = known || seen
-		if slices.ContainsFunc(list, func(m mount) bool { return m.secret == shortName(c.Target) }) {
-			return true
+		list, _ := sc.mounts(s, sc.now.Add(time.Second))
+		for _, m := range list {
+			sc.mentions[m.secret] = true
+		}
+		keys, _ := sc.keyMounts(s, sc.now.Add(time.Second))
+		for _, m := range keys {
+			sc.secrets[m.secret]++
 		}
 	}
-	return !known
 }
 
 // verifiers are the services that are known to look at tokens: declared ones,
