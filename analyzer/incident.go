@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/zeebo/xxh3"
 )
@@ -63,7 +64,7 @@ func (sc *scene) id(k *conclusion, services []string) string {
 
 // whenAndWho fills in times, counts and services.
 func (sc *scene) whenAndWho(in *Incident, k *conclusion) {
-	quiet := true
+	quiet, more := true, int64(0)
 	for i, c := range k.complaints {
 		if i == 0 || c.onset().Before(in.Opened) {
 			in.Opened = c.onset()
@@ -78,11 +79,18 @@ func (sc *scene) whenAndWho(in *Incident, k *conclusion) {
 			in.Services = append(in.Services, c.service.Name)
 		}
 		for _, r := range c.family.reasons {
-			if n := c.reasons[r]; n > 0 {
+			if n := c.reasons[r]; n > 0 && i >= maxWeighed {
+				more += n
+			} else if n > 0 {
 				in.For = append(in.For, fmt.Sprintf("%s: %d × %s since %s (%s of its decisions)", c.service.Name, n, r, clock(c.onset()), percent(c.share)))
 			}
-			in.Exemplars = append(in.Exemplars, sc.exemplars(c, r)...)
+			if len(in.Exemplars) < maxExemplars {
+				in.Exemplars = append(in.Exemplars, c.exemplars(r)...)
+			}
 		}
+	}
+	if more > 0 {
+		in.For = append(in.For, fmt.Sprintf("%d more services: %d failures of the same sort", len(k.complaints)-maxWeighed, more))
 	}
 	for _, r := range k.results {
 		if in.Opened.IsZero() || len(k.complaints) == 0 && r.At.Before(in.Opened) {
@@ -110,13 +118,11 @@ func (sc *scene) whenAndWho(in *Incident, k *conclusion) {
 		at := in.LastSeen
 		in.Resolved = &at
 	}
-	in.Exemplars = in.Exemplars[:min(len(in.Exemplars), 5)]
+	in.Exemplars = in.Exemplars[:min(len(in.Exemplars), maxExemplars)]
 }
 
-// exemplars are the kept entries of the complaint's own episode.
-func (sc *scene) exemplars(c *complaint, r Reason) []Exemplar {
-	return c.exemplars(r)
-}
+// maxExemplars is how many entries an incident shows.
+const maxExemplars = 5
 
 // cleared reports whether the probes that showed the cause were followed by
 // sound ones.
@@ -144,7 +150,7 @@ func (sc *scene) evidence(in *Incident, k *conclusion) {
 			*to = append(*to, words)
 		}
 	}
-	for _, c := range k.complaints {
+	for _, c := range k.complaints[:min(len(k.complaints), maxWeighed)] {
 		for _, f := range slices.Concat(k.proof, k.cause.supports) {
 			if t := c.tell(f); t.answer == yes {
 				say(&in.For, t.words)
@@ -157,7 +163,7 @@ func (sc *scene) evidence(in *Incident, k *conclusion) {
 				}
 			}
 		}
-		for _, f := range k.cause.against {
+		for _, f := range slices.Concat(k.cause.against, k.cause.doubts) {
 			if t := c.tell(f); t.answer == yes {
 				say(&in.Against, t.words)
 			}
@@ -218,7 +224,7 @@ func (sc *scene) steps(k *conclusion, services []string) []string {
 			secret = "secret " + r.Target
 		}
 	}
-	fill := strings.NewReplacer("{services}", list(services), "{secret}", secret)
+	fill := strings.NewReplacer("{services}", list(services), "{secret}", secret, "{until}", sc.until(k))
 	do := k.cause.Do
 	if k.verdict == Ambiguous {
 		do = nil
@@ -237,6 +243,33 @@ func (sc *scene) steps(k *conclusion, services []string) []string {
 		out = append(out, fill.Replace(s))
 	}
 	return out
+}
+
+// until says when the version of before a rotation may go: when the last token
+// that was signed with it has expired.
+func (sc *scene) until(k *conclusion) string {
+	moved := time.Time{}
+	who := ""
+	for _, c := range k.complaints {
+		r, _ := c.rotation()
+		if r == nil {
+			continue
+		}
+		for _, name := range sc.signers() {
+			x := last(sc.index[name], r.At, sc.now, nil, InstanceStarted, RevisionDeployed, SecretLoaded)
+			if x != nil && x.At.After(moved) {
+				moved, who = x.At, name
+			}
+		}
+	}
+	switch ttl := time.Duration(0); {
+	case who == "":
+		return "until no token signed with it is alive"
+	case sc.domain != nil && sc.domain.TokenTTL > 0:
+		ttl = sc.domain.TokenTTL
+		return fmt.Sprintf("until %s: %s signs with the new one since %s, and tokens live for %s", clock(moved.Add(ttl)), who, clock(moved), ttl)
+	}
+	return fmt.Sprintf("until the longest token lifetime has passed since %s, when %s took the new one up", clock(moved), who)
 }
 
 // plural makes a family's verb agree with several services.

@@ -33,7 +33,7 @@ func (sc *scene) weighed(k *conclusion) []Evidence {
 		out = append(out, Evidence{kind, says, sc.needs(k, r), []string{r}})
 	}
 	said := map[string]bool{}
-	for _, c := range k.complaints {
+	for _, c := range k.complaints[:min(len(k.complaints), maxWeighed)] {
 		for _, f := range slices.Concat(k.proof, k.cause.supports) {
 			t := c.tell(f)
 			if t.answer != yes || said[f.name+t.words] {
@@ -78,6 +78,9 @@ func (k *conclusion) standsWithout(what string) bool {
 		return serviceRef(c.service.Name) != what && !slices.ContainsFunc(c.tell(f).rests, func(r rest) bool { return r.only && r.what == what })
 	})
 }
+
+// maxWeighed is for how many services of an incident the evidence is listed.
+const maxWeighed = 10
 
 // largeDomain is the number of services above which changes are not left out
 // one by one.

@@ -57,10 +57,11 @@ func (r *Report) text(b *bytes.Buffer) {
 		}
 		_ = tw.Flush() // writes to memory
 	}
+	r.held(b)
 	if len(r.Changes) > 0 {
 		b.WriteString("\nchanges\n")
 		for _, c := range r.Changes[max(0, len(r.Changes)-20):] {
-			fmt.Fprintf(b, "  %s  %s %s %s\n", stamp(c.At), c.Kind, EscapeTerminal(c.Target), EscapeTerminal(c.Version))
+			fmt.Fprintf(b, "  %s  %s %s %s\n", stamp(c.At), EscapeTerminal(string(c.Kind)), EscapeTerminal(c.Target), EscapeTerminal(c.Version))
 		}
 	}
 	if len(r.Unmatched) > 0 {
@@ -72,7 +73,7 @@ func (r *Report) text(b *bytes.Buffer) {
 	if len(r.Gaps) > 0 {
 		b.WriteString("\nnot seen\n")
 		for _, g := range r.Gaps {
-			fmt.Fprintf(b, "  %s\n", gapLine(g))
+			fmt.Fprintf(b, "  %s\n", EscapeTerminal(gapLine(g)))
 		}
 	}
 }
@@ -82,7 +83,10 @@ func (in *Incident) text(b *bytes.Buffer) {
 	if in.Resolved != nil {
 		state = "resolved " + stamp(*in.Resolved)
 	}
-	fmt.Fprintf(b, "\n%s  %s (%s)  [%s, since %s]\n  %s\n", strings.ToUpper(string(in.Severity)), in.Cause, in.Verdict, state, stamp(in.Opened), EscapeTerminal(in.Summary))
+	fmt.Fprintf(b, "\n%s  %s (%s)  [%s, since %s]\n  %s\n", strings.ToUpper(string(in.Severity)), EscapeTerminal(string(in.Cause)), in.Verdict, state, stamp(in.Opened), EscapeTerminal(in.Summary))
+	if len(in.Services) > 0 {
+		fmt.Fprintf(b, "  affected: %s\n", EscapeTerminal(in.affected()))
+	}
 	section := func(title string, lines []string) {
 		if len(lines) == 0 {
 			return
@@ -92,6 +96,7 @@ func (in *Incident) text(b *bytes.Buffer) {
 			fmt.Fprintf(b, "    - %s\n", EscapeTerminal(l))
 		}
 	}
+	section("do", in.Do)
 	section("why we say so", in.For)
 	section("what speaks against it", in.Against)
 	if in.Verdict == Ambiguous && len(in.Candidates) > 1 {
@@ -100,43 +105,69 @@ func (in *Incident) text(b *bytes.Buffer) {
 	for _, x := range in.Exemplars[:min(1, len(in.Exemplars))] {
 		section("first seen as", []string{fmt.Sprintf("%s  %s  (%s)", stamp(x.At), x.Excerpt, x.Rule)})
 	}
-	section("do", in.Do)
 	if in.NextProbe != "" && in.Verdict != Confirmed {
 		section("to be sure", []string{in.NextProbe})
 	}
 }
 
-func (r *Report) markdown(b *bytes.Buffer) {
-	fmt.Fprintf(b, "# Authentication report\n\n%s to %s. %d entries, %d accepted, %d refused", stamp(r.Span.From), stamp(r.Span.To), r.Totals.Entries, r.Totals.Accepted, r.Totals.Refused)
-	fmt.Fprintf(b, " (%d duplicates, %d malformed, %d unmatched).\n", r.Totals.Duplicates, r.Totals.Malformed, r.Totals.Unmatched)
-	b.WriteString("\n## Incidents\n\n")
-	if len(r.Incidents) == 0 {
-		b.WriteString("None.\n")
+// affected names the services, and what share of their decisions fails.
+func (in *Incident) affected() string {
+	s := strings.Join(in.Services[:min(len(in.Services), maxNamed)], ", ")
+	if n := len(in.Services) - maxNamed; n > 0 {
+		s += fmt.Sprintf(" and %d more", n)
 	}
-	for _, in := range r.Incidents {
-		fmt.Fprintf(b, "### %s: %s (%s)\n\n%s\n\nSince %s.\n\n", in.Severity, in.Cause, in.Verdict, EscapeMarkdown(in.Summary), stamp(in.Opened))
-		for _, part := range []struct {
-			title string
-			lines []string
-		}{{"Why we say so", in.For}, {"What speaks against it", in.Against}, {"Could be", causeNames(in.Candidates)}, {"Do", in.Do}} {
-			if len(part.lines) == 0 {
-				continue
-			}
-			fmt.Fprintf(b, "%s:\n\n", part.title)
-			for _, l := range part.lines {
-				fmt.Fprintf(b, "- %s\n", EscapeMarkdown(l))
-			}
-			b.WriteString("\n")
-		}
+	if in.Environment != "" {
+		s += " in " + in.Environment
 	}
-	b.WriteString("## Services\n\n| service | environment | accepted | refused | reasons |\n|---|---|---:|---:|---|\n")
-	for _, s := range r.Services {
-		fmt.Fprintf(b, "| %s | %s | %d | %d | %s |\n", EscapeMarkdown(s.Name), EscapeMarkdown(s.Environment), s.Accepted, s.Refused, EscapeMarkdown(reasonList(s.Reasons)))
+	if in.Count > 0 {
+		s += fmt.Sprintf("; %d failures, at most %s of a service's decisions (%s before)", in.Count, percent(in.Rate), percent(in.Baseline))
 	}
-	b.WriteString("\n## Not seen\n\n")
-	for _, g := range r.Gaps {
-		fmt.Fprintf(b, "- %s\n", EscapeMarkdown(gapLine(g)))
+	return s
+}
+
+// heldShown is how many holdings a report lists.
+const heldShown = 20
+
+// held lists who holds which version of a secret, those that are behind first.
+func (r *Report) held(b *bytes.Buffer) {
+	if len(r.Secrets) == 0 {
+		return
 	}
+	b.WriteString("\nwho holds which version of a secret\n")
+	tw := tabwriter.NewWriter(b, 2, 0, 2, ' ', 0)
+	for _, h := range r.shownSecrets() {
+		fmt.Fprintf(tw, "  %s\t%s\t%s\t%s\n", EscapeTerminal(h.Service), EscapeTerminal(h.Variable), EscapeTerminal(h.Secret), EscapeTerminal(h.words()))
+	}
+	_ = tw.Flush() // writes to memory
+	if n := len(r.Secrets) - heldShown; n > 0 {
+		fmt.Fprintf(b, "  and %d more\n", n)
+	}
+}
+
+func (r *Report) shownSecrets() []Holding {
+	list := slices.Clone(r.Secrets)
+	slices.SortStableFunc(list, func(a, b Holding) int { return len(a.newestIn()) - len(b.newestIn()) })
+	return list[:min(len(list), heldShown)]
+}
+
+// newestIn is the newest version if the service holds it alone.
+func (h *Holding) newestIn() string {
+	if len(h.Versions) == 1 && h.Versions[0] == h.Newest {
+		return h.Newest
+	}
+	return ""
+}
+
+func (h *Holding) words() string {
+	switch {
+	case len(h.Versions) == 0:
+		return "unknown"
+	case h.newestIn() != "":
+		return "version " + h.Newest + ", the newest"
+	case h.Newest == "":
+		return "version " + strings.Join(h.Versions, " or ")
+	}
+	return "version " + strings.Join(h.Versions, " or ") + "; the newest is " + h.Newest
 }
 
 func causeNames(cs []Cause) []string {
