@@ -12,13 +12,13 @@ var rotationCauses = []CauseInfo{
 	{
 		ID: "rotation.incomplete", Means: "a service was left behind by a rotation", Level: LevelError, Reasons: []Reason{BadSignature, KeyNotFound},
 		Confirms: "the service's fingerprint is that of the version before, and it is pinned or the overlap is over", Explains: []Cause{"meta.unclassified"},
-		Do:    []string{"let {services} read the current version of {secret} and redeploy", "keep the old version enabled {until}"},
+		Do:    []string{"let {services} read the current version of {secret} and redeploy", "keep the old version enabled until no token signed with it is alive"},
 		needs: [][]*fact{{factSecretRotation, factPinned, factPeersSound}, {factSecretRotation, factPinned, factSudden}}, supports: []*fact{factPinned, factPastOverlap, factSecretRotation}, against: notOurs, doubts: foreign,
 	},
 	{
 		ID: "rotation.no_overlap", Means: "signers and verifiers changed the key at different times", Level: LevelCritical, Reasons: []Reason{BadSignature, KeyNotFound, Unspecified},
 		Confirms: "tokens signed with one of the two versions are refused at several verifiers", Explains: []Cause{"meta.unclassified"},
-		Do: []string{"let all verifiers accept both versions of {secret} now", "then move the signers, and keep the old version enabled {until}",
+		Do: []string{"let all verifiers accept both versions of {secret} now", "then move the signers, and keep the old version enabled until no token signed with it is alive",
 			"if the old key was dropped too early, put it back beside the new one"},
 		needs:    [][]*fact{{factSecretRotation, factSeveral, factSudden}, {factSecretRotation, factSeveral, factOlderThanRotation}, {factSecretRotation, factStartedAfterRotation, factDecays, factSeveral}, {factSecretRotation, factStartedAfterRotation, factDecays, factAcceptedFell}},
 		supports: []*fact{factSecretRotation, factSeveral, factNoPeerSound, factDecays, factStartedAfterRotation}, against: []*fact{factSomeInstances, factOneClient, factFlood, factOnTop}, doubts: foreign,
@@ -26,7 +26,7 @@ var rotationCauses = []CauseInfo{
 	{
 		ID: "key.stale_cache", Means: "a process still holds the value of before the rotation", Level: LevelError, Reasons: []Reason{BadSignature, KeyNotFound, Unspecified},
 		Confirms: "the service's fingerprint is that of the version before", Explains: []Cause{"meta.unclassified"},
-		Do: []string{"restart or redeploy {services} so that it loads the current version of {secret}", "keep the old version enabled {until}",
+		Do: []string{"restart or redeploy {services} so that it loads the current version of {secret}", "keep the old version enabled until no token signed with it is alive",
 			"give the service's secret cache a lifetime"},
 		needs:    [][]*fact{{factSecretRotation, factOlderThanRotation, factPeersSound, factAlone}, {factHoldsOld, factSudden, factPeersSound}, {factHoldsOld, factAcceptedFell, factAlone}},
 		supports: []*fact{factHoldsOld, factSecretRotation, factOlderThanRotation, factPeersSound}, against: []*fact{factStartedAfterRotation, factOneClient, factFlood, factOnTop}, doubts: foreign,

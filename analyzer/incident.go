@@ -224,7 +224,7 @@ func (sc *scene) steps(k *conclusion, services []string) []string {
 			secret = "secret " + r.Target
 		}
 	}
-	fill := strings.NewReplacer("{services}", list(services), "{secret}", secret, "{until}", sc.until(k))
+	fill := strings.NewReplacer("{services}", list(services), "{secret}", secret, oldAlive, sc.until(k))
 	do := k.cause.Do
 	if k.verdict == Ambiguous {
 		do = nil
@@ -245,6 +245,9 @@ func (sc *scene) steps(k *conclusion, services []string) []string {
 	return out
 }
 
+// oldAlive stands in the steps of the catalogue for the time that until tells.
+const oldAlive = "until no token signed with it is alive"
+
 // until says when the version of before a rotation may go: when the last token
 // that was signed with it has expired.
 func (sc *scene) until(k *conclusion) string {
@@ -264,7 +267,7 @@ func (sc *scene) until(k *conclusion) string {
 	}
 	switch ttl := time.Duration(0); {
 	case who == "":
-		return "until no token signed with it is alive"
+		return oldAlive
 	case sc.domain != nil && sc.domain.TokenTTL > 0:
 		ttl = sc.domain.TokenTTL
 		return fmt.Sprintf("until %s: %s signs with the new one since %s, and tokens live for %s", clock(moved.Add(ttl)), who, clock(moved), ttl)
