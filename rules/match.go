@@ -92,6 +92,7 @@ func (s *Set) read(e *analyzer.Entry, rd *reading) {
 			continue
 		}
 		c.template.capture(captures, rd.parts[c.part].Text, c.f, m)
+		c.rule.imply(captures)
 		rd.matches = append(rd.matches, match{c.rule, c.part, m[0], m[1], int(c.f.from[m[0]]), int(c.f.from[m[1]]), captures, c.template.text})
 	}
 	for _, r := range s.byField {
@@ -100,6 +101,7 @@ func (s *Set) read(e *analyzer.Entry, rd *reading) {
 		}
 		captures := map[string]string{}
 		if r.fits(e, captures) {
+			r.imply(captures)
 			rd.matches = append(rd.matches, match{rule: r, captures: captures})
 		}
 	}
@@ -173,6 +175,15 @@ func (r *Rule) fits(e *analyzer.Entry, captures map[string]string) bool {
 	return true
 }
 
+// imply adds the captures that follow from the text itself.
+func (r *Rule) imply(captures map[string]string) {
+	for k, v := range r.Set {
+		if captures[k] == "" {
+			captures[k] = v
+		}
+	}
+}
+
 // property is what a Where clause may name.
 func property(e *analyzer.Entry, path string) string {
 	switch path {
@@ -206,7 +217,7 @@ func (t *template) capture(into map[string]string, text string, f *folded, m []i
 			}
 		}
 		v := strings.TrimSpace(text[lo:hi])
-		v = strings.Trim(v, `"'`+"`\\")
+		v = strings.TrimRight(strings.Trim(v, `"'`+"`\\"), ".,;")
 		if len(v) > 200 {
 			v = strings.ToValidUTF8(v[:200], "")
 		}
