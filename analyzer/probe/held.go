@@ -77,6 +77,7 @@ func (l *look) take(ctx context.Context, r *round, domain analyzer.KeyDomain) {
 	for i, m := range members {
 		h := held{member: m, health: answers[i]}
 		h.find(l, domain)
+		r.deps.sighted(domain, &h)
 		l.held = append(l.held, h)
 	}
 }

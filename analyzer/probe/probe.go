@@ -60,6 +60,9 @@ type Deps struct {
 	// Changed is told of changes that probes saw, each once. It may be nil,
 	// and is called from several goroutines.
 	Changed func(analyzer.Change)
+	// Sighted is told what each instance that answered holds. It may be nil,
+	// and is called from several goroutines.
+	Sighted func(domain analyzer.KeyDomain, s analyzer.Sighting)
 	Past    []analyzer.Change // what Changed was told in earlier runs, oldest first
 
 	once   sync.Once
@@ -79,6 +82,28 @@ func (d *Deps) changed(c analyzer.Change) {
 	if d.Changed != nil {
 		d.Changed(c)
 	}
+}
+
+// sighted tells what an instance holds, when somebody listens. Its times are
+// put right by how far its clock is from ours.
+func (d *Deps) sighted(domain analyzer.KeyDomain, h *held) {
+	if d.Sighted == nil || !h.told() || len(h.accepts) == 0 || h.at == nil {
+		return
+	}
+	e := h.answer.Extension
+	s := analyzer.Sighting{At: h.at.Got, Service: h.member.Name, Instance: e.Instance, Accepts: h.accepts}
+	if ahead := e.Now.Sub(h.at.Got); !e.Now.IsZero() {
+		if !e.Started.IsZero() {
+			s.Started = e.Started.Add(-ahead)
+		}
+		if !h.state.Loaded.IsZero() {
+			s.Loaded = h.state.Loaded.Add(-ahead)
+		}
+	}
+	if h.member.Signs && h.named && h.match.Word == "" && h.match.Mutation == "" {
+		s.Signs = h.match.Version
+	}
+	d.Sighted(domain, s)
 }
 
 // builder makes the targets of one kind for a key domain: none when the

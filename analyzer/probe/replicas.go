@@ -81,6 +81,7 @@ func (p *replicasProbe) look(ctx context.Context) *instances {
 			seen.failed, seen.last = seen.failed+1, one.blindness()
 			continue
 		}
+		p.deps.sighted(p.domain, &one)
 		seen.add(&one)
 		if len(seen.values) > 1 && seen.looks >= replicaRequests/2 {
 			break

@@ -84,19 +84,8 @@ func (g *googleStore) client(ctx context.Context, location string) (*secretmanag
 	if c := g.clients[location]; c != nil {
 		return c, nil
 	}
-	options := []option.ClientOption{option.WithUserAgent("why401")}
-	switch {
-	case g.endpoint != "":
-		options = append(options, option.WithEndpoint(g.endpoint))
-		if host, _, err := net.SplitHostPort(g.endpoint); err == nil && isLoopback(host) {
-			options = append(options, option.WithoutAuthentication(), option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())))
-		}
-	case location != "":
-		options = append(options, option.WithEndpoint("secretmanager."+location+".rep.googleapis.com:443"))
-	}
-	options = append(options, g.options...)
 	// The connection outlives the check that happens to need it first.
-	c, err := secretmanager.NewClient(context.WithoutCancel(ctx), options...)
+	c, err := SecretManager{Endpoint: g.endpoint, Options: g.options}.Client(context.WithoutCancel(ctx), location)
 	if err != nil {
 		return nil, diagnose(ctx, "open Secret Manager", err)
 	}
@@ -107,6 +96,22 @@ func (g *googleStore) client(ctx context.Context, location string) (*secretmanag
 	}
 	g.clients[location] = c
 	return c, nil
+}
+
+// Client connects to the store, for secrets of a location; "" is for global
+// ones.
+func (c SecretManager) Client(ctx context.Context, location string) (*secretmanager.Client, error) {
+	options := []option.ClientOption{option.WithUserAgent("why401")}
+	switch {
+	case c.Endpoint != "":
+		options = append(options, option.WithEndpoint(c.Endpoint))
+		if host, _, err := net.SplitHostPort(c.Endpoint); err == nil && isLoopback(host) {
+			options = append(options, option.WithoutAuthentication(), option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())))
+		}
+	case location != "":
+		options = append(options, option.WithEndpoint("secretmanager."+location+".rep.googleapis.com:443"))
+	}
+	return secretmanager.NewClient(ctx, append(options, c.Options...)...)
 }
 
 func isLoopback(host string) bool {

@@ -27,20 +27,21 @@ type daemon struct {
 	cfg Config
 	log zerolog.Logger
 
-	set      *rules.Set
-	source   analyzer.Source
-	held     store.Store
-	pipeline *analyzer.Pipeline
-	traces   *probe.Traces
-	prober   *prober
-	seen     memory // of the probes
-	registry *prometheus.Registry
-	metrics  *sinks.Prometheus
-	intake   *sinks.Intake
-	notifier *sinks.Notifier
-	web      *web.Web
-	journal  *analyzer.Journal
-	alerts   *analyzer.Alerts
+	set       *rules.Set
+	source    analyzer.Source
+	held      store.Store
+	pipeline  *analyzer.Pipeline
+	traces    *probe.Traces
+	prober    *prober
+	seen      memory // of the probes
+	registry  *prometheus.Registry
+	metrics   *sinks.Prometheus
+	intake    *sinks.Intake
+	notifier  *sinks.Notifier
+	web       *web.Web
+	journal   *analyzer.Journal
+	alerts    *analyzer.Alerts
+	rotations *rotations
 
 	told map[string]analyzer.Verdict // verdicts of open incidents, as they were last told
 	ends []ending
@@ -64,7 +65,7 @@ type ending struct {
 func (env *environment) build(ctx context.Context, cfg Config) (*daemon, error) {
 	d := &daemon{env: env, cfg: cfg, log: env.logger(cfg.Log.Level), registry: prometheus.NewRegistry(), told: map[string]analyzer.Verdict{}}
 	for _, part := range []func(context.Context) error{
-		d.openRules, d.openSource, d.openStore, d.openMetrics, d.openReloads, d.openPipeline, d.openProbes, d.openJournal, d.openSinks, d.openWeb,
+		d.openRules, d.openSource, d.openStore, d.openMetrics, d.openReloads, d.openPipeline, d.openRotations, d.openProbes, d.openJournal, d.openSinks, d.openWeb,
 	} {
 		if err := part(ctx); err != nil {
 			return nil, errors.Join(err, d.stop())

@@ -30,6 +30,7 @@ func (p *prober) close() error { return p.secrets.Close() }
 type hearing struct {
 	traces  *probe.Traces         // nil: nobody reads the services' logs
 	changed func(analyzer.Change) // nil: nobody wants to know
+	sighted func(analyzer.KeyDomain, analyzer.Sighting)
 	past    []analyzer.Change
 }
 
@@ -46,7 +47,7 @@ func newProber(cfg Config, classifier analyzer.Classifier, h hearing) (*prober, 
 	p := &prober{secrets: probe.NewSecrets(cfg.Probes, cfg.KeyDomains, os.LookupEnv), traces: h.traces, domains: cfg.KeyDomains}
 	p.targets, err = probe.Build(&probe.Deps{
 		Config: cfg.Probes, Domains: cfg.KeyDomains, Guard: guard, Reference: p.secrets, Pepper: pepper,
-		Classifier: classifier, Traces: h.traces, Changed: h.changed, Past: h.past,
+		Classifier: classifier, Traces: h.traces, Changed: h.changed, Sighted: h.sighted, Past: h.past,
 	})
 	if err != nil {
 		return nil, exitWith(exitConfig, fmt.Errorf("build probes: %w", err))
@@ -140,7 +141,7 @@ func (d *daemon) openProbes(ctx context.Context) (err error) {
 
 // newProber builds probes that tell of changes to log and pipeline.
 func (d *daemon) newProber(ctx context.Context, cfg Config, set *rules.Set) (*prober, error) {
-	return newProber(cfg, set, hearing{traces: d.traces, past: d.pipeline.Told("probe"), changed: func(c analyzer.Change) {
+	return newProber(cfg, set, hearing{traces: d.traces, sighted: d.rotations.see, past: d.pipeline.Told("probe"), changed: func(c analyzer.Change) {
 		d.log.Info().Str("change", string(c.Kind)).Str("target", c.Target).Str("version", c.Version).Msg(c.Evidence)
 		told, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain/2)
 		defer cancel()

@@ -27,6 +27,7 @@ func newRoot(env *environment) *cobra.Command {
 		newExplainCmd(env),
 		newQuarantineCmd(env),
 		newReportCmd(env),
+		newRotateCmd(env),
 		newRulesCmd(env),
 		newServeCmd(env),
 		newSetupCmd(env),

@@ -55,6 +55,9 @@ func (d *daemon) update(ctx context.Context) *analyzer.Update {
 	if u.Alerts, err = d.alerts.Follow(ctx, d.held, time.Now(), u.Report); err != nil {
 		d.log.Error().Err(err).Msg("states of alerts were not written")
 	}
+	if err := d.rotations.follow(ctx, d.held, d.cfg.KeyDomains, u.Report.Changes, diagnosis.Probes); err != nil {
+		d.log.Error().Err(err).Msg("rotations were not written")
+	}
 	u.Changed = d.changed(u.Report.Incidents)
 	return u
 }
