@@ -41,8 +41,10 @@ func (c *crowd) client(from time.Time, spec *Client) {
 		if err != nil {
 			return err
 		}
-		_, _, err = c.send(ctx, http.MethodGet, spec.Service, cmp.Or(spec.Path, "/v1/"+spec.Service), token, nil, ip, agent)
-		return err
+		return c.p.clock.aside(func() error { // a client does not wait for an answer before it calls again
+			_, _, err := c.send(ctx, http.MethodGet, spec.Service, cmp.Or(spec.Path, "/v1/"+spec.Service), token, nil, ip, agent)
+			return err
+		})
 	}
 	c.p.plan.at(next, again)
 }

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// clock is the virtual time of a platform. It never goes back: the order in
-// which things happen is the order of their timestamps.
+// clock is the virtual time of a platform. It goes back only for what happens
+// aside: the order in which all else happens is the order of its timestamps.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -35,6 +35,17 @@ func (c *clock) reach(t time.Time) {
 	if t.After(c.now) {
 		c.now = t
 	}
+}
+
+// aside lets f happen beside what comes next: the time that it takes passes
+// for itself alone.
+func (c *clock) aside(f func() error) error {
+	at := c.Now()
+	err := f()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = at
+	return err
 }
 
 // pace keeps virtual time at speed times wall time.

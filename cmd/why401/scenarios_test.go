@@ -21,6 +21,9 @@ import (
 // tickOfScenarios is how often serve makes a diagnosis.
 const tickOfScenarios = 5 * time.Second
 
+// exportLag is how long lines gather while a probe waits for one of them.
+const exportLag = 100 * time.Millisecond
+
 // playScenario plays one scenario with the pipeline and the diagnosis of
 // serve, in virtual time.
 func playScenario(t *testing.T, set *rules.Set, sc lab.Scenario, seed uint64) (result lab.Result) {
@@ -54,6 +57,7 @@ func playScenario(t *testing.T, set *rules.Set, sc lab.Scenario, seed uint64) (r
 		cfg := analyzer.DiagnosisConfig{KeyDomains: sc.Domains()}
 		var group []analyzer.Message
 		last := ""
+		var flushed time.Time
 		var mu sync.Mutex // of group: services log while probes knock
 		flush := func(ctx context.Context) error {
 			mu.Lock()
@@ -68,7 +72,8 @@ func playScenario(t *testing.T, set *rules.Set, sc lab.Scenario, seed uint64) (r
 				mu.Lock()
 				group = append(group, analyzer.Message{Data: entry})
 				mu.Unlock()
-				if prober != nil && prober.busy.Load() > 0 {
+				if prober != nil && prober.busy.Load() > 0 && time.Since(flushed) >= exportLag {
+					flushed = time.Now()
 					return flush(ctx)
 				}
 				return nil
