@@ -107,7 +107,7 @@ func (sc *scene) incidents() []Incident {
 		all = append(all, k)
 	}
 	for _, r := range sc.results {
-		if r.tells() && !used[r] && !sc.refuted(r.Cause, r.Service, r.At) {
+		if r.tells() && !used[r] && !sc.refuted(sc.shown(r), r.Service, r.At) {
 			info := sc.inOverlap(r).Info()
 			all = append(all, &conclusion{cause: &info, verdict: Confirmed, results: []*ProbeResult{r}})
 		}
@@ -121,19 +121,6 @@ func (sc *scene) incidents() []Incident {
 		out = append(out, sc.incident(k, affected[k]))
 	}
 	return out
-}
-
-// inOverlap is the cause that a probe result shows before anybody is refused:
-// within the declared overlap of a rotation a service may hold the version of
-// before.
-func (sc *scene) inOverlap(r *ProbeResult) Cause {
-	if r.Cause != "key.stale_cache" && r.Cause != "rotation.incomplete" || sc.domain == nil || sc.domain.Overlap == 0 {
-		return r.Cause
-	}
-	if x := sc.last(r.At.Add(-sc.domain.Overlap), r.At, sc.shares, SecretVersionAdded, SecretRotated); x != nil && !x.isFirst() {
-		return "rotation.in_progress"
-	}
-	return r.Cause
 }
 
 // tells reports whether a result shows a cause by itself. Unknown never does.
@@ -154,7 +141,7 @@ func (sc *scene) refuted(cause Cause, s Service, since time.Time) bool {
 		if !r.about(s) || r.Status == StatusUnknown || r.At.Before(since) {
 			continue
 		}
-		if r.tells() && r.Cause == cause {
+		if r.tells() && sc.shown(r) == cause {
 			return false
 		}
 		if slices.Contains(r.Refutes, cause) {
@@ -219,7 +206,7 @@ func better(v Verdict, info *CauseInfo, k *conclusion) bool {
 func (sc *scene) proof(info *CauseInfo, c *complaint) []*ProbeResult {
 	var out []*ProbeResult
 	for _, r := range sc.results {
-		if r.tells() && r.Cause == info.ID && r.about(c.service) && !r.At.Before(c.onset().Add(-sc.cfg.Quiet)) {
+		if r.tells() && sc.shown(r) == info.ID && r.about(c.service) && !r.At.Before(c.onset().Add(-sc.cfg.Quiet)) {
 			out = append(out, r)
 		}
 	}

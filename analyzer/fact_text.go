@@ -68,6 +68,12 @@ func storeSays(name, words string, any ...string) *fact {
 	}}
 }
 
+// What services say of the key that they use instead of the missing one.
+var (
+	fallback  = []string{"default", "fallback", "fall back", "falling back", "legacy", "deprecated", "placeholder", "insecure"}
+	generated = []string{"generat", "random", "ephemeral"}
+)
+
 // away are the words for a far side that cannot be reached.
 var away = []string{"deadlineexceeded", "deadline_exceeded", "deadline exceeded", "unavailable", "timeout", "timed out",
 	"connection refused", "connection reset", "no such host", "econnrefused", "econnreset", "enotfound", "etimedout", "resourceexhausted", "resource_exhausted", "quota", "x509", "certificate", "tls:", " 502", " 503", " 504",
@@ -80,8 +86,8 @@ var (
 	factGone        = storeSays("says_gone", "the secret store answers that the version is disabled or destroyed", "failedprecondition", "failed_precondition", "in disabled state", "in destroyed state", "is disabled", "is destroyed", "has no versions")
 	factUnreachable = says("says_unreachable", "the answer is a failure of the network or of the far side", away...)
 	factStoreAway   = storeSays("says_store_away", "the secret store answers with a failure of the network or not at all", away...)
-	factFallback    = saysNearby("says_fallback", "the service says that it falls back to a default", "default", "fallback", "fall back", "falling back", "legacy", "deprecated", "placeholder", "insecure")
-	factGenerated   = saysNearby("says_generated", "the service says that it made a key of its own at start", "generat", "random", "ephemeral")
+	factFallback    = saysNearby("says_fallback", "the service says that it falls back to a default", fallback...)
+	factGenerated   = saysNearby("says_generated", "the service says that it made a key of its own at start", generated...)
 	factEmpty       = saysNearby("says_empty", "the service says that the value is empty", "empty", "blank", "zero length")
 	factTooLong     = says("says_too_long", "the far side says that a header or the token is too long", "431", "too large", "too long", "header size", "exceeds", "truncat")
 )

@@ -75,6 +75,12 @@ func (p *secretProbe) service(l *look, h *held) analyzer.ProbeResult {
 	}
 	r := analyzer.ProbeResult{Status: analyzer.StatusFail, Facts: map[string]string{"available": fmt.Sprint(h.answer.Details.JWTSecretAvailable)}}
 	if !h.answer.Details.JWTSecretAvailable || h.named && h.match.Cause == "key.secret_empty" {
+		if p.domain.Secret == "" && (p.domain.JWKS != "" || p.domain.Discovery != "") {
+			// Its keys come over the network: why they are not there is for the
+			// probes of the key set to say.
+			r.Detail = name + " has no key to verify with; see what keeps it from the key set of its issuer"
+			return r
+		}
 		r.Cause = "key.secret_missing"
 		what := "has no secret"
 		if h.state != nil && !h.absent() && h.named {
