@@ -22,7 +22,7 @@ var mayImport = map[string][]string{
 	"rules":              {"analyzer", "analyzer/conf"},
 	"sinks":              {"analyzer", "analyzer/conf"},
 	"sinks/deploy":       {},           // what operators apply, as files: it needs nobody
-	"sinks/logexport":    {},           // makes the way in, on Google Cloud; only the setup commands need it
+	"sinks/logexport":    {"analyzer"}, // makes and examines the way in, on Google Cloud; only setup and doctor need it
 	"sinks/web":          {"analyzer"}, // the page: a sink of its own, with templates and pictures that no other needs
 	"cmd/why401":         {"analyzer", "analyzer/conf", "analyzer/source", "analyzer/store", "analyzer/lab", "analyzer/probe", "analyzer/healthjwt", "rules", "sinks", "sinks/deploy", "sinks/logexport", "sinks/web"},
 	"analyzer/healthjwt": {},

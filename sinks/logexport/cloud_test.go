@@ -35,6 +35,8 @@ type cloud struct {
 	writes   int
 	aborts   int                    // so many writes of policies meet somebody else's
 	deny     func(call string) bool // who may not
+	refuse   func(call string) error
+	versions map[string][]*secretmanagerpb.SecretVersion // newest first
 }
 
 // startCloud listens on loopback and returns how to reach it.
@@ -50,9 +52,14 @@ func startCloud(t *testing.T) (*cloud, option.ClientOption) {
 		if c.deny != nil && c.deny(call) {
 			return nil, status.Errorf(codes.PermissionDenied, "permission denied on %s", call)
 		}
+		if c.refuse != nil {
+			if err := c.refuse(call); err != nil {
+				return nil, err
+			}
+		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if !strings.HasPrefix(call, "Get") {
+		if !strings.HasPrefix(call, "Get") && !strings.HasPrefix(call, "List") && !strings.HasPrefix(call, "Test") {
 			c.writes++
 		}
 		return next(ctx, req)
@@ -60,7 +67,7 @@ func startCloud(t *testing.T) (*cloud, option.ClientOption) {
 	loggingpb.RegisterConfigServiceV2Server(server, c)
 	iampb.RegisterIAMPolicyServer(server, &policyServer{cloud: c})
 	adminpb.RegisterIAMServer(server, &adminServer{cloud: c})
-	resourcemanagerpb.RegisterProjectsServer(server, &projectServer{})
+	resourcemanagerpb.RegisterProjectsServer(server, &projectServer{cloud: c})
 	secretmanagerpb.RegisterSecretManagerServiceServer(server, &secretServer{cloud: c})
 	go func() { _ = server.Serve(l) }()
 	t.Cleanup(server.Stop)
@@ -163,6 +170,15 @@ func (c adminServer) SetIamPolicy(ctx context.Context, r *iampb.SetIamPolicyRequ
 
 type projectServer struct {
 	resourcemanagerpb.UnimplementedProjectsServer
+	*cloud
+}
+
+func (c projectServer) GetIamPolicy(ctx context.Context, r *iampb.GetIamPolicyRequest) (*iampb.Policy, error) {
+	return c.policy(ctx, r)
+}
+
+func (c projectServer) TestIamPermissions(_ context.Context, r *iampb.TestIamPermissionsRequest) (*iampb.TestIamPermissionsResponse, error) {
+	return c.permitted(r), nil
 }
 
 func (projectServer) GetProject(_ context.Context, r *resourcemanagerpb.GetProjectRequest) (*resourcemanagerpb.Project, error) {
@@ -212,4 +228,63 @@ func setOf(list []string) map[string]bool {
 		m[s] = true
 	}
 	return m
+}
+
+func (c *cloud) ListSinks(_ context.Context, r *loggingpb.ListSinksRequest) (*loggingpb.ListSinksResponse, error) {
+	out := &loggingpb.ListSinksResponse{}
+	for _, name := range slices.Sorted(maps.Keys(c.sinks)) {
+		if strings.HasPrefix(name, r.GetParent()+"/sinks/") {
+			out.Sinks = append(out.Sinks, c.sinks[name])
+		}
+	}
+	return out, nil
+}
+
+func (c secretServer) ListSecretVersions(_ context.Context, r *secretmanagerpb.ListSecretVersionsRequest) (*secretmanagerpb.ListSecretVersionsResponse, error) {
+	return &secretmanagerpb.ListSecretVersionsResponse{Versions: c.versions[r.GetParent()]}, nil
+}
+
+func (c secretServer) GetSecretVersion(_ context.Context, r *secretmanagerpb.GetSecretVersionRequest) (*secretmanagerpb.SecretVersion, error) {
+	for _, v := range c.versions[r.GetName()[:strings.Index(r.GetName(), "/versions/")]] {
+		if v.GetName() == r.GetName() {
+			return v, nil
+		}
+	}
+	return nil, notFound(r.GetName())
+}
+
+func (c secretServer) TestIamPermissions(_ context.Context, r *iampb.TestIamPermissionsRequest) (*iampb.TestIamPermissionsResponse, error) {
+	return c.permitted(r), nil
+}
+
+func (c policyServer) TestIamPermissions(_ context.Context, r *iampb.TestIamPermissionsRequest) (*iampb.TestIamPermissionsResponse, error) {
+	return c.permitted(r), nil
+}
+
+// caller is whom all calls are taken for.
+const caller = "serviceAccount:why401@acme-prod.iam.gserviceaccount.com"
+
+// rolesWith are roles that hold a permission.
+var rolesWith = map[string][]string{
+	"pubsub.subscriptions.consume":          {"roles/pubsub.subscriber", "roles/editor", "roles/owner"},
+	"secretmanager.versions.access":         {"roles/secretmanager.secretAccessor", "roles/owner"},
+	"logging.logEntries.list":               {"roles/logging.viewer", "roles/editor", "roles/owner"},
+	"logging.logEntries.create":             {"roles/logging.logWriter", "roles/editor", "roles/owner"},
+	"resourcemanager.projects.setIamPolicy": {"roles/owner"},
+	"pubsub.topics.delete":                  {"roles/editor", "roles/owner"},
+}
+
+// permitted says which permissions the caller has on a resource or by its
+// project.
+func (c *cloud) permitted(r *iampb.TestIamPermissionsRequest) *iampb.TestIamPermissionsResponse {
+	out := &iampb.TestIamPermissionsResponse{}
+	for _, permission := range r.GetPermissions() {
+		for _, role := range rolesWith[permission] {
+			if holds(c.policies[r.GetResource()], role, caller) || holds(c.policies["projects/acme-prod"], role, caller) {
+				out.Permissions = append(out.Permissions, permission)
+				break
+			}
+		}
+	}
+	return out
 }

@@ -58,42 +58,56 @@ func Open(ctx context.Context, s Spec, o Outside) (*Export, error) {
 }
 
 func (e *Export) connect(ctx context.Context, o Outside) (err error) {
-	if e.clients.pubsub, err = pubsub.NewClient(ctx, e.spec.Project, o.PubSub...); err != nil {
+	if e.clients, e.closers, err = dial(ctx, e.spec.Project, o, len(e.spec.Secrets) > 0); err != nil {
 		return err
 	}
-	e.closers = append(e.closers, e.clients.pubsub)
+	e.number, err = e.clients.number(ctx, e.spec.Project)
+	return err
+}
+
+// dial makes the clients. With an error it returns those to be closed, too.
+func dial(ctx context.Context, project string, o Outside, secrets bool) (c clients, closers []io.Closer, err error) {
+	if c.pubsub, err = pubsub.NewClient(ctx, project, o.PubSub...); err != nil {
+		return c, closers, err
+	}
+	closers = append(closers, c.pubsub)
 	policies := o.Policies
 	if len(policies) == 0 {
 		policies = []option.ClientOption{option.WithEndpoint("pubsub.googleapis.com:443")}
 	}
-	if e.clients.policies, err = iam.NewIamPolicyClient(ctx, policies...); err != nil {
-		return err
+	if c.policies, err = iam.NewIamPolicyClient(ctx, policies...); err != nil {
+		return c, closers, err
 	}
-	e.closers = append(e.closers, e.clients.policies)
-	if e.clients.logging, err = logging.NewConfigClient(ctx, o.Logging...); err != nil {
-		return err
+	closers = append(closers, c.policies)
+	if c.logging, err = logging.NewConfigClient(ctx, o.Logging...); err != nil {
+		return c, closers, err
 	}
-	e.closers = append(e.closers, e.clients.logging)
-	if e.clients.accounts, err = iamadmin.NewIamClient(ctx, o.Accounts...); err != nil {
-		return err
+	closers = append(closers, c.logging)
+	if c.accounts, err = iamadmin.NewIamClient(ctx, o.Accounts...); err != nil {
+		return c, closers, err
 	}
-	e.closers = append(e.closers, e.clients.accounts)
-	if e.clients.projects, err = resourcemanager.NewProjectsClient(ctx, o.Projects...); err != nil {
-		return err
+	closers = append(closers, c.accounts)
+	if c.projects, err = resourcemanager.NewProjectsClient(ctx, o.Projects...); err != nil {
+		return c, closers, err
 	}
-	e.closers = append(e.closers, e.clients.projects)
-	if len(e.spec.Secrets) > 0 {
-		if e.clients.secrets, err = secretmanager.NewClient(ctx, o.Secrets...); err != nil {
-			return err
+	closers = append(closers, c.projects)
+	if secrets {
+		if c.secrets, err = secretmanager.NewClient(ctx, o.Secrets...); err != nil {
+			return c, closers, err
 		}
-		e.closers = append(e.closers, e.clients.secrets)
+		closers = append(closers, c.secrets)
 	}
-	p, err := e.clients.projects.GetProject(ctx, &resourcemanagerpb.GetProjectRequest{Name: "projects/" + e.spec.Project})
+	return c, closers, nil
+}
+
+// number looks up the number by which Google's own accounts in a project are
+// named.
+func (c *clients) number(ctx context.Context, project string) (string, error) {
+	p, err := c.projects.GetProject(ctx, &resourcemanagerpb.GetProjectRequest{Name: "projects/" + project})
 	if err != nil {
-		return fmt.Errorf("look up the number of project %s: %w", e.spec.Project, err)
+		return "", fmt.Errorf("look up the number of project %s: %w", project, err)
 	}
-	e.number = short(p.GetName())
-	return nil
+	return short(p.GetName()), nil
 }
 
 // Close ends the connections.
@@ -136,12 +150,12 @@ func (e *Export) member() string { return "serviceAccount:" + e.spec.account() }
 
 // The accounts by which Google's services act in a project are named by its
 // number (https://cloud.google.com/iam/docs/service-agents).
-func (e *Export) pubsubAgent() string {
-	return "serviceAccount:service-" + e.number + "@gcp-sa-pubsub.iam.gserviceaccount.com"
-}
+func (e *Export) pubsubAgent() string { return agentOf(e.number, "pubsub") }
 
-func (e *Export) secretsAgent() string {
-	return "serviceAccount:service-" + e.number + "@gcp-sa-secretmanager.iam.gserviceaccount.com"
+func (e *Export) secretsAgent() string { return agentOf(e.number, "secretmanager") }
+
+func agentOf(number, service string) string {
+	return "serviceAccount:service-" + number + "@gcp-sa-" + service + ".iam.gserviceaccount.com"
 }
 
 // Commands prints the same plan as gcloud commands, for people who would

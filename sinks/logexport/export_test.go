@@ -30,20 +30,22 @@ func testSpec() Spec {
 // servers are the Pub/Sub servers that a plan is applied to: the in-process
 // one, and the real emulator where it is installed.
 var servers = map[string]func(t *testing.T) []option.ClientOption{
-	"in process": func(t *testing.T) []option.ClientOption {
-		s := pstest.NewServer()
-		t.Cleanup(func() { _ = s.Close() })
-		conn, err := grpc.NewClient(s.Addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = conn.Close() })
-		return []option.ClientOption{option.WithGRPCConn(conn)}
-	},
+	"in process": func(t *testing.T) []option.ClientOption { return inProcess(t) },
 	"emulator": func(t *testing.T) []option.ClientOption {
 		t.Setenv("PUBSUB_EMULATOR_HOST", startEmulator(t))
 		return nil
 	},
+}
+
+func inProcess(t *testing.T, more ...grpc.DialOption) []option.ClientOption {
+	s := pstest.NewServer()
+	t.Cleanup(func() { _ = s.Close() })
+	conn, err := grpc.NewClient(s.Addr, append(more, grpc.WithTransportCredentials(insecure.NewCredentials()))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return []option.ClientOption{option.WithGRPCConn(conn)}
 }
 
 func openTest(t *testing.T, s Spec, pubsub []option.ClientOption, google option.ClientOption) *Export {
