@@ -17,9 +17,9 @@ import (
 
 // gcpOptions are the flags of `setup gcp`.
 type gcpOptions struct {
-	spec               logexport.Spec
-	requests, format   string
-	apply, remove, yes bool
+	spec                      logexport.Spec
+	requests, format, out     string
+	apply, remove, yes, force bool
 }
 
 func newSetupGCPCmd(env *environment) *cobra.Command {
@@ -36,6 +36,7 @@ logs come along as the denominator of rates: all, none, or a share such as 0.1.`
 		Example: `  why401 setup gcp --project acme-prod
   why401 setup gcp --project acme-prod --secret projects/acme-prod/secrets/jwt-main --apply
   why401 setup gcp --project acme-ops --scope folders/4711 --format gcloud > export.sh
+  why401 setup gcp --project acme-prod --format terraform --out why401-export
   why401 setup gcp --project acme-prod --remove --apply`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return env.setupGCP(cmd.Context(), &o) },
@@ -47,7 +48,9 @@ logs come along as the denominator of rates: all, none, or a share such as 0.1.`
 	f.StringArrayVar(&o.spec.Secrets, "secret", nil, "projects/P/secrets/S to be told of new versions; may be repeated")
 	f.BoolVar(&o.spec.Access, "access", false, "let why401 read the values of the secrets, for fingerprints and canaries")
 	f.StringVar(&o.requests, "requests", o.requests, "accepted requests to export: all, none, or a share such as 0.1")
-	f.StringVar(&o.format, "format", o.format, "plan, gcloud (commands that do the same) or filter (the filter alone)")
+	f.StringVar(&o.format, "format", o.format, "plan, gcloud (commands that do the same), terraform (a module that does the same) or filter (the filter alone)")
+	f.StringVar(&o.out, "out", "", "with --format terraform: write the module into this folder instead of printing a call of it")
+	f.BoolVar(&o.force, "force", false, "with --out: overwrite what is there and differs")
 	f.BoolVar(&o.apply, "apply", false, "carry the plan out")
 	f.BoolVar(&o.remove, "remove", false, "plan to take away what was made")
 	f.BoolVar(&o.yes, "yes", false, "with --apply: do not ask")
@@ -55,6 +58,9 @@ logs come along as the denominator of rates: all, none, or a share such as 0.1.`
 }
 
 func (env *environment) setupGCP(ctx context.Context, o *gcpOptions) error {
+	if o.out != "" && o.format != "terraform" {
+		return exitHint(exitUsage, fmt.Errorf("out: wanted --format terraform, found %q", o.format), "--format terraform --out "+o.out)
+	}
 	if err := env.exportFilter(o); err != nil {
 		return err
 	}
@@ -69,10 +75,12 @@ func (env *environment) setupGCP(ctx context.Context, o *gcpOptions) error {
 		}
 		_, err = fmt.Fprint(env.stdout, text)
 		return err
+	case "terraform":
+		return env.terraform(o)
 	case "plan":
 		return env.planExport(ctx, o)
 	}
-	return exitHint(exitUsage, fmt.Errorf("unknown format %q", o.format), "--format plan|gcloud|filter")
+	return exitHint(exitUsage, fmt.Errorf("unknown format %q", o.format), "--format plan|gcloud|terraform|filter")
 }
 
 // exportFilter compiles the filter and says what it leaves behind.
