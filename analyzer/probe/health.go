@@ -65,7 +65,12 @@ type health struct {
 	unsigned string
 	doubts   []string // where the answer contradicts itself
 	at       *Response
+	err      error // of the way there
 }
+
+// refusesSignature begins the reason when a service answers 401 to the signed
+// request.
+const refusesSignature = "it refuses the signed request: "
 
 // signatureAgain is how long a service that refused the signature is asked
 // without.
@@ -220,7 +225,7 @@ func (r *round) request(ctx context.Context, address string) *health {
 		if refusal == "" {
 			return h
 		}
-		why = "it refuses the signed request: " + refusal
+		why = refusesSignature + refusal
 		r.rounds.mu.Lock()
 		r.unsigned[address] = time.Now().Add(signatureAgain)
 		r.rounds.mu.Unlock()
@@ -258,7 +263,7 @@ func (r *round) send(ctx context.Context, address, nonce string) (h *health, ref
 	case errors.Is(err, context.DeadlineExceeded):
 		return &health{why: fmt.Sprintf("does not answer at %s in time", place(address))}, ""
 	case err != nil:
-		return &health{why: "could not be asked at " + place(address) + ": " + clip(cause(err).Error())}, ""
+		return &health{why: "could not be asked at " + place(address) + ": " + clip(cause(err).Error()), err: err}, ""
 	case got.Status == http.StatusUnauthorized:
 		return nil, refusalOf(got.Body)
 	}

@@ -24,6 +24,7 @@ func newRoot(env *environment) *cobra.Command {
 		newCheckCmd(env),
 		newClassifyCmd(env),
 		newDemoCmd(env),
+		newDoctorCmd(env),
 		newExplainCmd(env),
 		newQuarantineCmd(env),
 		newReportCmd(env),
