@@ -1,6 +1,9 @@
 package rules
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // automaton is an Aho-Corasick matcher. Its trie is laid out level by level,
 // so that the children of a state are neighbours; the states of the first
@@ -38,12 +41,7 @@ func newAutomaton(patterns []string) *automaton {
 			}
 		}
 	}
-	slices.SortFunc(order, func(x, y int32) int {
-		if patterns[x] < patterns[y] {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(order, func(x, y int32) int { return strings.Compare(patterns[x], patterns[y]) })
 	a.grow(patterns, order)
 	a.link()
 	return a
@@ -53,7 +51,12 @@ func newAutomaton(patterns []string) *automaton {
 // order, hence a state is a range of them.
 func (a *automaton) grow(patterns []string, order []int32) {
 	type branch struct{ from, to, depth int32 }
-	level := []branch{{0, int32(len(order)), 0}}
+	room := 1
+	for _, p := range patterns {
+		room += len(p)
+	}
+	level := append(make([]branch, 0, room), branch{0, int32(len(order)), 0})
+	a.label, a.own, a.child = make([]uint8, 0, room), make([]int32, 0, room), make([]int32, 0, room+1)
 	a.label = append(a.label, 0)
 	for s := 0; s < len(level); s++ {
 		b := level[s]

@@ -115,10 +115,7 @@ func loadFolders(folders []folder) (*Set, error) {
 			}
 			fmt.Fprintf(hash, "%s %d\n", name, len(data))
 			hash.Write(data)
-			if f.bare {
-				data = withoutSamples(data)
-			}
-			p, err := parsePack(path.Join(f.name, name), data, f.bare)
+			p, err := f.parse(name, data)
 			if err != nil {
 				problems = append(problems, err)
 				continue
@@ -138,6 +135,18 @@ func loadFolders(folders []folder) (*Set, error) {
 	s := compileSet(packs)
 	s.replaced, s.hash = r.replaced, hex.EncodeToString(hash.Sum(nil)[:6])
 	return s, nil
+}
+
+// parse reads one pack of the folder.
+func (f folder) parse(name string, data []byte) (*Pack, error) {
+	file := path.Join(f.name, name)
+	if f.bare {
+		data = withoutSamples(data)
+		if p, ok := parsePlain(file, data); ok {
+			return p, nil
+		}
+	}
+	return parsePack(file, data, f.bare)
 }
 
 // parsePack reads one pack and reports all that is wrong with its form.

@@ -48,8 +48,12 @@ func compileSet(packs []*Pack) *Set { return compileWith(packs, vocabulary()) }
 
 // compileWith is compileSet with another vocabulary, or none.
 func compileWith(packs []*Pack, words map[string]sense) *Set {
-	s := &Set{packs: packs}
-	ids := map[string]int32{}
+	n := len(words)
+	for _, p := range packs {
+		n += 3 * len(p.Rules)
+	}
+	s := &Set{packs: packs, patterns: make([]pattern, 0, n)}
+	ids := make(map[string]int32, n)
 	intern := func(literal string) *pattern {
 		id, ok := ids[literal]
 		if !ok {
