@@ -15,6 +15,7 @@ func newSetupCmd(env *environment) *cobra.Command {
 		newSetupAlertsCmd(env),
 		newSetupDashboardCmd(env),
 		newSetupGCPCmd(env),
+		newSetupSchemaCmd(env),
 	)
 	return cmd
 }
