@@ -13,9 +13,12 @@ func newSetupCmd(env *environment) *cobra.Command {
 	cmd := &cobra.Command{Use: "setup", Short: "print what a deployment needs", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(
 		newSetupAlertsCmd(env),
+		newSetupCloudRunCmd(env),
 		newSetupDashboardCmd(env),
 		newSetupGCPCmd(env),
+		newSetupKubernetesCmd(env),
 		newSetupSchemaCmd(env),
+		newSetupSystemdCmd(env),
 	)
 	return cmd
 }

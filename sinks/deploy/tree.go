@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-//go:embed terraform
+//go:embed terraform kubernetes cloudrun systemd
 var trees embed.FS
 
 // Trees lists the words that Tree takes.
@@ -26,6 +26,9 @@ func Trees() []string {
 func Tree(name string, v Values) (map[string][]byte, error) {
 	if !slices.Contains(Trees(), name) {
 		return nil, fmt.Errorf("print manifests: wanted one of %s, found %q", strings.Join(Trees(), ", "), name)
+	}
+	if err := v.check(); err != nil {
+		return nil, err
 	}
 	out := map[string][]byte{}
 	err := fs.WalkDir(trees, name, func(path string, d fs.DirEntry, err error) error {

@@ -1,6 +1,11 @@
 package deploy
 
-import "strings"
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+)
 
 // Values are what manifests say of one installation. Where one is empty, the
 // sample's stays.
@@ -15,10 +20,24 @@ type Values struct {
 const (
 	sampleProject      = "acme-prod"
 	sampleSubscription = "subscription: why401\n"
+	sampleUpdate       = "subscriptions update why401 "
 	sampleAccount      = "why401@acme-prod.iam.gserviceaccount.com"
 	// SampleImage is the image of manifests that are given none.
 	SampleImage = "ghcr.io/why401/why401:v0.1.0"
 )
+
+// valueForm is what stands in YAML and in a shell without quotes.
+var valueForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/:@-]*$`)
+
+func (v Values) check() error {
+	var errs []error
+	for _, f := range []struct{ name, value string }{{"project", v.Project}, {"subscription", v.Subscription}, {"account", v.Account}, {"image", v.Image}} {
+		if f.value != "" && !valueForm.MatchString(f.value) {
+			errs = append(errs, fmt.Errorf("%s: wanted letters, digits and . _ / : @ -, found %q", f.name, f.value))
+		}
+	}
+	return errors.Join(errs...)
+}
 
 func (v Values) in(manifest []byte) []byte {
 	var pairs []string
@@ -26,6 +45,7 @@ func (v Values) in(manifest []byte) []byte {
 		{sampleAccount, v.Account, v.Account},
 		{sampleProject, v.Project, v.Project},
 		{sampleSubscription, "subscription: " + v.Subscription + "\n", v.Subscription},
+		{sampleUpdate, "subscriptions update " + v.Subscription + " ", v.Subscription},
 		{SampleImage, v.Image, v.Image},
 	} {
 		if r.given != "" {
