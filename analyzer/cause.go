@@ -32,6 +32,13 @@ type CauseInfo struct {
 	doubts []*fact
 	// observed: the entry itself is the proof, not a sign of it.
 	observed bool
+	// waits are the kinds of probe that would see it: where they look, what
+	// the log lets suppose is not told as probable before they did.
+	waits []string
+	// shared: the fault lies with what several services use, such as the one
+	// who mints their tokens: what a probe finds there is the proof wherever
+	// tokens are refused, and undecided complaints that it may explain are its.
+	shared bool
 }
 
 // causes are in order of precedence: of two that are equally sure the earlier

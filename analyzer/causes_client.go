@@ -42,7 +42,7 @@ var formCauses = []CauseInfo{
 		supports: []*fact{factEveryone, factSudden, factRegulars, factAcceptedFell}, against: []*fact{factOneClient, factSteady, factOnTop},
 	},
 	{ID: "form.truncated", Means: "tokens beyond a length are cut", Level: LevelError, Reasons: []Reason{MalformedToken, BadSignature}, Confirms: "a padded canary fails above a length", Do: []string{"raise the header limit of the proxy, or shrink the claims"},
-		needs: [][]*fact{{factTooLong, factRegulars}, {factTooLong, factPersists}, {factTooLong, factSudden}}, supports: []*fact{factTooLong, factRegulars}},
+		needs: [][]*fact{{factTooLong, factRegulars}, {factTooLong, factPersists}, {factTooLong, factSudden}, {factCutText, factRegulars, factManyClients, factDeployInFront, factRisen}}, supports: []*fact{factTooLong, factRegulars, factDeployInFront}},
 	{ID: "form.scheme", Means: "the Authorization header has the wrong form", Level: LevelInfo, Reasons: []Reason{WrongScheme}, Confirms: "canaries in the right form pass", Do: []string{"let the client send exactly: Bearer TOKEN"},
 		needs: [][]*fact{{factSome, factPersists}, {factSome, factSteady}}},
 	{ID: "form.malformed", Means: "what is sent is no JWT", Level: LevelInfo, Reasons: []Reason{MalformedToken}, Confirms: "canaries pass", Do: []string{"find the client; it sends an opaque token, undefined or null"},
@@ -54,6 +54,10 @@ var formCauses = []CauseInfo{
 	{ID: "session.revoked_or_disabled", Means: "a session or token was ended on purpose", Level: LevelInfo, Reasons: []Reason{RevokedToken, SessionExpired, UserNotFound}, Confirms: "the identity provider's own record", Do: []string{"nothing"},
 		needs: [][]*fact{{factSome, factSteady}, {factSome, factPersists}}},
 }
+
+var factCutText = &fact{"malformed_said", signalText, func(c *complaint) (answer, string) {
+	return truth(c.reasons[MalformedToken]*2 > c.count), "what arrives is no whole token"
+}}
 
 var factScopeText = &fact{"scope_said", signalText, func(c *complaint) (answer, string) {
 	return truth(c.reasons[InsufficientScope] > 0), "the service itself says which permission is missing"

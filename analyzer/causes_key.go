@@ -37,7 +37,7 @@ var secretCauses = []CauseInfo{
 		ID: "key.store_unreachable", Means: "the secret store cannot be reached", Level: LevelCritical, Reasons: []Reason{SecretLoadFailed},
 		Confirms: "reading the version from here times out as well", Explains: []Cause{"meta.unclassified"},
 		Do:    []string{"check egress, VPC Service Controls, quota and the platform's status page", "keep the last good value in memory while the store is away"},
-		needs: [][]*fact{{factStoreAway, factSeveral}, {factStoreAway, factSudden}, {factStoreAway, factStart}, {factStoreAway, factNothingAccepted}}, supports: []*fact{factStoreAway, factSeveral}, against: []*fact{factDenied, factGone},
+		needs: [][]*fact{{factStoreAway, factSeveral}, {factStoreAway, factSudden}, {factStoreAway, factStart}, {factStoreAway, factNothingAccepted}}, supports: []*fact{factStoreAway, factSeveral}, against: []*fact{factDenied, factGone}, shared: true,
 	},
 	{
 		ID: "env.fallback_used", Means: "the service runs on a default, legacy or test value", Level: LevelError, Reasons: []Reason{WeakSecret, MissingSecret, ConfigInvalid, BadSignature},
@@ -68,7 +68,7 @@ var secretCauses = []CauseInfo{
 		Reasons:  []Reason{JWKSUnavailable, IssuerDiscoveryFailed, KeyNotFound, MissingSecret, SecretLoadFailed, UpstreamAuthUnavailable, BadSignature, Unspecified},
 		Confirms: "/health/jwt was unhealthy when the instance began and healthy soon after", ExplainsHere: []Cause{"meta.unclassified"},
 		Do:    []string{"let {services} answer its readiness check only when its keys are loaded", "answer 503, not 401, until then"},
-		needs: [][]*fact{{factStart, factDecays, factBrief, factNoRotation}}, supports: []*fact{factStart, factDecays, factBrief, factEachStart}, against: []*fact{factEndedByChange, factOneClient, factFlood},
+		needs: [][]*fact{{factStart, factDecays, factBrief, factNoRotation}, {factAtStarts, factOver, factNoRotation}}, supports: []*fact{factStart, factDecays, factBrief, factEachStart}, against: []*fact{factEndedByChange, factOneClient, factFlood},
 	},
 }
 
@@ -98,18 +98,18 @@ var keyCauses = []CauseInfo{
 	{
 		ID: "key.split_replicas", Means: "instances of one service hold different values", Level: LevelError, Reasons: []Reason{BadSignature, KeyNotFound, Unspecified},
 		Confirms: "fingerprints over fresh connections give two values or more", Do: []string{"redeploy {services} so that all instances read the same version", "pin the version"},
-		needs: [][]*fact{{factSomeInstances, factPersists}, {factSomeInstances, factSudden}, {factSomeInstances, factMixedStarts}}, supports: []*fact{factSomeInstances, factMixedStarts, factSome}, against: []*fact{factEveryone, factSeveral, factOneClient, factFlood},
+		needs: [][]*fact{{factSomeInstances, factPersists}, {factSomeInstances, factSudden}, {factSomeInstances, factMixedStarts}}, supports: []*fact{factSomeInstances, factMixedStarts, factSome}, against: []*fact{factEveryone, factSeveral, factOneClient, factFlood}, waits: ofKeys,
 	},
 	{
 		ID: "key.wrong_environment", Means: "the service holds another environment's secret", Level: LevelCritical, Reasons: []Reason{BadSignature, IssuerMismatch},
 		Confirms: "the service's fingerprint is that of another environment's version", Do: []string{"map {services} to the secret of its own environment", "take away access across environments"},
-		needs: [][]*fact{{factOtherEnvironment, factAlone}, {factOtherEnvironment, factPeersSound}}, supports: []*fact{factOtherEnvironment, factOtherSecret, factDeploy}, against: notOurs, doubts: foreign,
+		needs: [][]*fact{{factOtherEnvironment, factAlone}, {factOtherEnvironment, factPeersSound}}, supports: []*fact{factOtherEnvironment, factOtherSecret, factDeploy}, against: notOurs, doubts: foreign, waits: ofKeys,
 	},
 	{
 		ID: "env.precedence_conflict", Means: "several variables set the secret, and an unexpected one wins", Level: LevelError, Reasons: []Reason{BadSignature, Unspecified},
 		Confirms: "two variables of the chain are present with different values, and the one in use is not the declared one",
 		Do:       []string{"remove the variable that must not win from {services}, or write down the order", "deploy {services} again"},
-		needs:    [][]*fact{{factSeveralVariables, factPeersSound, factDeploy}, {factSeveralVariables, factSudden, factDeploy}}, supports: []*fact{factSeveralVariables, factDeploy, factNoRotation, factPeersSound}, against: notOurs, doubts: foreign,
+		needs:    [][]*fact{{factSeveralVariables, factPeersSound, factDeploy}, {factSeveralVariables, factSudden, factDeploy}}, supports: []*fact{factSeveralVariables, factDeploy, factNoRotation, factPeersSound}, against: notOurs, doubts: foreign, waits: ofKeys,
 	},
 	{
 		ID: "key.whitespace_mutation", Means: "the value gained or lost a newline, blank, quote or byte order mark", Level: LevelError, Reasons: []Reason{BadSignature},

@@ -108,6 +108,15 @@ func (sc *scene) over(s Service, sr *series, f *family, from, to int64) *complai
 	return c
 }
 
+// level is how grave the complaint is while nothing decides. What always
+// happens a little is grave when it happens to most.
+func (c *complaint) level() Level {
+	if c.family.level == LevelInfo && c.family.ordinary() && c.holds(factMost) && c.count >= 2*c.scene.cfg.MinCount {
+		return LevelError
+	}
+	return c.family.level
+}
+
 // onset is when the episode began, known to the minute.
 func (c *complaint) onset() time.Time { return time.Unix(c.from*60, 0).UTC() }
 

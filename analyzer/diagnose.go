@@ -85,7 +85,7 @@ func diagnose(scenes []*scene) []Incident {
 		out = append(out, sc.incidents()...)
 	}
 	slices.SortStableFunc(out, func(a, b Incident) int {
-		return cmp.Or(severityRank(b.Severity)-severityRank(a.Severity), strings.Compare(a.ID, b.ID))
+		return cmp.Or(severityRank(b.Severity)-severityRank(a.Severity), sureness(b.Verdict)-sureness(a.Verdict), strings.Compare(a.ID, b.ID))
 	})
 	return out
 }
@@ -167,7 +167,7 @@ func (sc *scene) conclude(c *complaint) *conclusion {
 		proof := sc.proof(info, c)
 		// An instance that does not start cannot be probed: the sound one that
 		// was is another.
-		if c.reasons[StartupEmptyCritical] == 0 && sc.refuted(info.ID, c.service, c.onset()) {
+		if !sc.provenAtSigner(info, proof) && c.reasons[StartupEmptyCritical] == 0 && sc.refuted(info.ID, c.service, c.onset()) {
 			k.refuted = append(k.refuted, "a probe rules out "+string(info.ID))
 			continue
 		}
@@ -186,7 +186,7 @@ func (sc *scene) conclude(c *complaint) *conclusion {
 	}
 	if k.verdict == Ambiguous {
 		info := c.family.unknown.Info()
-		info.Level = c.family.level
+		info.Level = c.level()
 		k.cause = &info
 	} else {
 		k.candidates = front(k.candidates, k.cause.ID)
@@ -197,20 +197,49 @@ func (sc *scene) conclude(c *complaint) *conclusion {
 // better reports whether a verdict for info outdoes what k holds; of equals,
 // the one that comes first in the catalogue stays.
 func better(v Verdict, info *CauseInfo, k *conclusion) bool {
-	rank := map[Verdict]int{Ambiguous: 0, Probable: 1, Confirmed: 2}
-	return rank[v] > rank[k.verdict]
+	return sureness(v) > sureness(k.verdict)
 }
+
+func sureness(v Verdict) int { return slices.Index([]Verdict{Ambiguous, Probable, Confirmed}, v) }
 
 // proof are the probe results that only the cause predicts, seen while the
 // complaint stood or since.
 func (sc *scene) proof(info *CauseInfo, c *complaint) []*ProbeResult {
 	var out []*ProbeResult
 	for _, r := range sc.results {
-		if r.tells() && sc.shown(r) == info.ID && r.about(c.service) && !r.At.Before(c.onset().Add(-sc.cfg.Quiet)) {
+		if r.tells() && sc.shown(r) == info.ID && (r.about(c.service) || info.shared && sc.signs(r.Service)) && !r.At.Before(c.onset().Add(-sc.cfg.Quiet)) {
 			out = append(out, r)
 		}
 	}
 	return out
+}
+
+// signs reports whether a service mints tokens of the key domain.
+func (sc *scene) signs(s Service) bool { return s.Name != "" && slices.Contains(sc.signers(), s.Name) }
+
+// provenAtSigner reports whether a probe found the fault at a signer: that a
+// verifier is set up as declared says nothing against it then.
+func (sc *scene) provenAtSigner(info *CauseInfo, proof []*ProbeResult) bool {
+	return info.shared && slices.ContainsFunc(proof, func(r *ProbeResult) bool { return sc.signs(r.Service) })
+}
+
+// patience is how old the latest look of a probe may be for another one to be
+// worth waiting for.
+const patience = 10 * time.Minute
+
+// awaits reports whether a probe that would see the cause looks at the service
+// from time to time, and has not since the complaint began.
+func (sc *scene) awaits(info *CauseInfo, c *complaint) bool {
+	if len(info.waits) == 0 {
+		return false
+	}
+	latest := time.Time{}
+	for _, r := range sc.results {
+		if r.Status != StatusUnknown && r.about(c.service) && slices.Contains(info.waits, r.Probe) {
+			latest = later(latest, r.At)
+		}
+	}
+	return !latest.IsZero() && latest.Before(c.horizon()) && sc.now.Sub(latest) < patience
 }
 
 // first is the first of the facts that holds, or nil.
@@ -228,7 +257,7 @@ func (c *complaint) verdict(info *CauseInfo, proof []*ProbeResult, against *fact
 	if len(proof) > 0 || info.observed {
 		return Confirmed, nil
 	}
-	if against != nil {
+	if against != nil || c.scene.awaits(info, c) {
 		return Ambiguous, nil
 	}
 	for _, alternative := range info.needs {

@@ -23,6 +23,7 @@ const (
 	signalTime       signal = "time"       // when failures began, how they went on
 	signalPopulation signal = "population" // who is affected and who is not
 	signalChange     signal = "change"     // what altered the world
+	signalProbe      signal = "probe"      // what a probe saw beside the fault itself
 )
 
 // answer is whether a fact holds. Unknown: nothing that could tell was seen.

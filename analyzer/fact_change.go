@@ -82,9 +82,6 @@ var factRotation = &fact{"rotation_before", signalChange, func(c *complaint) (an
 	return yes, words
 }}
 
-// ofKeySet: the key that changed is one of a key set, not a shared secret.
-func (c *Change) ofKeySet() bool { return c.Kind == JWKSKeyAdded || c.Kind == JWKSKeyRemoved }
-
 var factSecretRotation = &fact{"secret_rotation_before", signalChange, func(c *complaint) (answer, string) {
 	if r, _ := c.rotation(); r != nil && r.ofKeySet() {
 		return no, ""
@@ -147,6 +144,8 @@ var factDeployElsewhere = &fact{"signer_deployed_before", signalChange, func(c *
 	return yes, fmt.Sprintf("%s of %s, which signs tokens, at %s came just before", d.Kind, d.Target, d.At.UTC().Format("15:04:05"))
 }}
 
+var factNoSignerDeploy = negate(factDeployElsewhere, "no_signer_deployed_before", "no service that signs tokens was deployed before")
+
 // signers are the services that are declared to mint tokens; while none is,
 // those where people log in.
 func (sc *scene) signers() []string {
@@ -195,6 +194,16 @@ func (sc *scene) member(x *Change) bool {
 	return sc.members[x.Target] || sc.members[x.Service.Name] && x.Kind != SecretVersionAdded
 }
 
+// factDeployInFront: something that looks at no tokens itself, such as a
+// gateway, was deployed just before.
+var factDeployInFront = &fact{"deploy_in_front", signalChange, func(c *complaint) (answer, string) {
+	d := c.seek(c.scene.changes, c.onset().Add(-c.scene.cfg.Near), c.horizon(), func(x *Change) bool { return !c.scene.member(x) && x.Target != "" && !x.concerns(c.service) }, RevisionDeployed, ConfigEdited)
+	if d == nil {
+		return no, ""
+	}
+	return yes, fmt.Sprintf("%s, which may stand in front, came just before", d.told())
+}}
+
 // factRestartOnly: the process began anew with the configuration of before.
 var factRestartOnly = &fact{"restart_only", signalChange, func(c *complaint) (answer, string) {
 	near := c.onset().Add(-c.scene.cfg.Near)
@@ -236,23 +245,6 @@ var factPolicy = &fact{"policy_changed", signalChange, func(c *complaint) (answe
 		return no, ""
 	}
 	return yes, fmt.Sprintf("the IAM policy of %s changed at %s", p.Target, p.At.UTC().Format("15:04:05"))
-}}
-
-var factKeyAdded = &fact{"key_added", signalChange, func(c *complaint) (answer, string) {
-	k := c.seek(c.scene.changes, c.onset().Add(-adoption), c.horizon(), nil, JWKSKeyAdded)
-	if k == nil {
-		return no, ""
-	}
-	return yes, fmt.Sprintf("key %s was added to the key set at %s", k.Version, k.At.UTC().Format("15:04:05"))
-}}
-
-var factKeyRemoved = &fact{"key_removed", signalChange, func(c *complaint) (answer, string) {
-	kids := c.population(DimKeyID)
-	k := c.seek(c.scene.changes, c.onset().Add(-adoption), c.horizon(), func(x *Change) bool { return len(kids) == 0 || kids[x.Version] > 0 }, JWKSKeyRemoved)
-	if k == nil {
-		return no, ""
-	}
-	return yes, fmt.Sprintf("key %s was removed from the key set at %s", k.Version, k.At.UTC().Format("15:04:05"))
 }}
 
 var factQuietWorld = &fact{"no_change_before", signalChange, func(c *complaint) (answer, string) {

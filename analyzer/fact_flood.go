@@ -77,6 +77,9 @@ var factAcceptedFell = &fact{"accepted_fell", signalTime, func(c *complaint) (an
 		return unknown, ""
 	}
 	missing := (before - during) * n
+	if float64(c.count) < missing/4 {
+		return unknown, "" // something else keeps them out
+	}
 	return truth(during < 0.85*before && missing > 3*math.Sqrt(before*n)),
 		fmt.Sprintf("it let %.3g requests a minute through before and %.3g since: ordinary traffic fails", before, during)
 }}
@@ -134,8 +137,8 @@ var factEndedByChange = &fact{"ended_by_change", signalChange, func(c *complaint
 	if c.to-c.from < 2 {
 		return no, ""
 	}
-	end := c.end()
-	x := c.seek(c.own(), end.Add(-3*time.Minute), end.Add(time.Minute), func(x *Change) bool { return x.At.After(c.onset().Add(2 * time.Minute)) },
+	end, began := c.end(), time.Unix(c.lastBurst()*60, 0)
+	x := c.seek(c.own(), end.Add(-3*time.Minute), end.Add(time.Minute), func(x *Change) bool { return x.At.After(began.Add(2 * time.Minute)) },
 		RevisionDeployed, InstanceStarted, ConfigEdited)
 	if x == nil {
 		return no, ""

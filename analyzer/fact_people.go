@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -23,6 +22,8 @@ var factSome = &fact{"some", signalPopulation, func(c *complaint) (answer, strin
 	return truth(c.share < 0.5), "most of its requests are let through"
 }}
 
+var factMost = negate(factSome, "most", "most of its requests fail so")
+
 // peers are what the other services of a scene do while a family of failures
 // stands at one of them. Most complaints of an outage ask the same question, so
 // that the answer is kept.
@@ -35,11 +36,12 @@ type peersKey struct {
 	family   *family
 	from, to int64
 	flooded  bool
+	uncommon bool
 }
 
 // peers looks at the verifiers of the scene during the complaint.
 func (c *complaint) peers() peers {
-	sc, k := c.scene, peersKey{c.family, c.from, c.to, c.tell(factFlood).answer == yes}
+	sc, k := c.scene, peersKey{c.family, c.from, c.to, c.tell(factFlood).answer == yes, c.uncommon()}
 	if p, ok := sc.peers[k]; ok {
 		return p
 	}
@@ -68,10 +70,17 @@ func (c *complaint) peers() peers {
 func (c *complaint) sound() []string { return c.peers().sound }
 
 // counts reports whether o says something to c: strangers' tokens at another
-// service are no sign that it shares c's fault.
+// service are no sign that it shares c's fault, and neither is the ordinary
+// level of what always happens a little.
 func (o *complaint) counts(c *complaint) bool {
+	if c.uncommon() && !o.uncommon() {
+		return false
+	}
 	return o.tell(factFlood).answer != yes || c.tell(factFlood).answer == yes
 }
+
+// uncommon: most fail for what an ordinary day has a few failures of.
+func (c *complaint) uncommon() bool { return c.family.ordinary() && c.holds(factMost) }
 
 var factPeersSound = &fact{"peers_sound", signalPopulation, func(c *complaint) (answer, string) {
 	sound := c.sound()
@@ -125,6 +134,9 @@ func (c *complaint) spreads(s Service) bool {
 			failed, all = failed+t.failures(c.family), all+max(t.decisions(), t.failures(c.family))
 		}
 	}
+	if c.uncommon() {
+		return failed >= 2 && 2*failed >= all
+	}
 	return failed >= 2 && 20*failed >= all
 }
 
@@ -141,51 +153,6 @@ var factAlone = &fact{"one_service", signalPopulation, func(c *complaint) (answe
 var factMany = &fact{"many_services", signalPopulation, func(c *complaint) (answer, string) {
 	f := c.fellows()
 	return truth(len(f) >= 2), fmt.Sprintf("it began at the same time at %d services", len(f)+1)
-}}
-
-// Instances: which of them fail, and which do not.
-
-// instances sums up the instances of a reason (of the accepted requests for
-// none) over the five minutes of hour and slot [from, to] of the complaint.
-func (c *complaint) instances(into map[string]int64, r Reason, from, to int64) {
-	for h := from / 60; h <= to/60; h++ {
-		for v, n := range c.scene.ledger.Population(c.service, r, DimInstance, h, h+1) {
-			name, slot, ok := strings.Cut(v, " ")
-			k, err := strconv.ParseInt(slot, 10, 64)
-			if at := h*60 + k*slotMinutes; ok && err == nil && at >= from && at <= to {
-				into[name] += n
-			}
-		}
-	}
-}
-
-// factSomeInstances: only what was served in the five minutes after those in
-// which it began counts, for by then it is known who was let through since.
-var factSomeInstances = &fact{"some_instances", signalPopulation, func(c *complaint) (answer, string) {
-	failing, fine := map[string]int64{}, map[string]int64{}
-	from := c.from/slotMinutes*slotMinutes + slotMinutes
-	for _, r := range c.family.reasons {
-		c.instances(failing, r, from, c.to)
-	}
-	c.instances(fine, "", from, c.to)
-	if len(failing) == 0 || len(fine) == 0 {
-		return unknown, ""
-	}
-	sound, ill := 0, 0
-	for name, n := range fine {
-		if failing[name]*10 < n && n >= 3 {
-			sound++
-		}
-	}
-	for name, n := range failing {
-		if n >= 3 && float64(n)/float64(n+fine[name]) >= 0.3 {
-			ill++
-		}
-	}
-	if sound == 0 || ill == 0 {
-		return no, ""
-	}
-	return yes, fmt.Sprintf("%d of its instances fail and %d do not", ill, sound)
 }}
 
 // Clients are hashes.
@@ -226,7 +193,7 @@ var factManyClients = &fact{"many_clients", signalPopulation, func(c *complaint)
 	return truth(len(who) >= 5 && share < 0.5), fmt.Sprintf("at least %d clients are affected", len(who))
 }}
 
-// known counts the failing clients that were let through as well.
+// known counts the failing clients, and those that were let through as well.
 func (c *complaint) known() (known, all int) {
 	fine := c.accepted(DimClient)
 	for v := range c.population(DimClient) {
@@ -238,18 +205,21 @@ func (c *complaint) known() (known, all int) {
 	return known, all
 }
 
+// factStrangers weighs clients by their failures: somebody who floods a
+// service outweighs the regular clients that fail now and then.
 var factStrangers = &fact{"strangers", signalPopulation, func(c *complaint) (answer, string) {
-	known, all := c.known()
 	before := c.scene.ledger.Population(c.service, "", DimClient, c.from/60-1, c.to/60+1)
-	for v := range c.population(DimClient) {
+	known, sum, all := int64(0), int64(0), 0
+	for v, n := range c.population(DimClient) {
+		all, sum = all+1, sum+n
 		if before[v] > 0 {
-			known++
+			known += n
 		}
 	}
-	if all < fewFailures || len(before) == 0 {
+	if sum < fewFailures || len(before) == 0 {
 		return unknown, ""
 	}
-	return truth(known*10 < all), fmt.Sprintf("of %d failing clients hardly one was ever let through", all)
+	return truth(known*10 < sum), fmt.Sprintf("of what %d failing clients sent hardly anything came from one that was ever let through", all)
 }}
 
 var factRegulars = negate(factStrangers, "regular_clients", "the failing clients are ones that were let through before")

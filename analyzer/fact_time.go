@@ -79,6 +79,45 @@ var factBrief = &fact{"brief", signalTime, func(c *complaint) (answer, string) {
 	return c.tell(factShort).answer, c.tell(factShort).words
 }}
 
+// factAtStarts: the complaint is made of short bursts, each of which began
+// with a start of the service.
+var factAtStarts = &fact{"bursts_at_starts", signalTime, func(c *complaint) (answer, string) {
+	if c.holds(factSeveral) {
+		return no, ""
+	}
+	bursts := 0
+	for i := 0; i < len(c.series); i++ {
+		if c.series[i] == 0 {
+			continue
+		}
+		from := i
+		for i+1 < len(c.series) && c.series[i+1] > 0 {
+			i++
+		}
+		at := time.Unix((c.from+int64(from))*60, 0)
+		if i-from >= brief || c.seek(c.own(), at.Add(-2*time.Minute), at.Add(time.Minute), nil, InstanceStarted, RevisionDeployed) == nil {
+			return no, ""
+		}
+		bursts++
+	}
+	return truth(bursts > 0), fmt.Sprintf("%d short bursts of it began with a start of the service each", bursts)
+}}
+
+// lastBurst is the minute in which the failures without a pause began that the
+// complaint ends with.
+func (c *complaint) lastBurst() int64 {
+	i := len(c.series) - 1
+	for i > 0 && c.series[i-1] > 0 {
+		i--
+	}
+	return c.from + int64(i)
+}
+
+// factOver: nothing of it was seen for two minutes.
+var factOver = &fact{"over", signalTime, func(c *complaint) (answer, string) {
+	return truth(c.scene.now.After(c.end().Add(2 * time.Minute))), "it is over"
+}}
+
 // factRaceWindow: the service has only just begun, and it may be over soon.
 var factRaceWindow = &fact{"race_window", signalTime, func(c *complaint) (answer, string) {
 	if c.tell(factStart).answer != yes || c.holds(factSeveral) || c.to-c.from >= brief {
@@ -129,6 +168,15 @@ var factSteady = &fact{"steady", signalTime, func(c *complaint) (answer, string)
 		return yes, fmt.Sprintf("it is at an ordinary level: %s of the decisions, %s in the hour before", percent(c.share), percent(c.baseline))
 	}
 	return no, ""
+}}
+
+// factRisen: it is well above the trickle of before, however small its share.
+var factRisen = &fact{"risen", signalTime, func(c *complaint) (answer, string) {
+	all := c.rates.Accepted + c.rates.Refused
+	if all == 0 || c.count < 2*fewFailures {
+		return unknown, ""
+	}
+	return truth(wilsonLow(min(c.count, all), all) > standsOut*c.baseline), fmt.Sprintf("%s of the decisions fail so, and %s did before", percent(c.share), percent(c.baseline))
 }}
 
 var factRises = negate(factSteady, "rises", "it is far above its usual level")

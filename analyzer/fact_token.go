@@ -212,5 +212,5 @@ var factDeltaWide = &fact{"delta_wide", signalTime, func(c *complaint) (answer, 
 	if !ok {
 		return unknown, ""
 	}
-	return truth(high > smallDelta), fmt.Sprintf("the tokens are off by up to %s (median %s): clients that slept or never refresh", high, median)
+	return truth(median > smallDelta), fmt.Sprintf("the tokens are off by up to %s (median %s): clients that slept or never refresh", high, median)
 }}

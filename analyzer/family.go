@@ -72,6 +72,9 @@ func (f *family) probe(services []string) string {
 	return strings.NewReplacer("{services}", list(services), "{service}", first).Replace(f.next)
 }
 
+// ordinary: a few of it are part of an ordinary day.
+func (f *family) ordinary() bool { return f.unknown == "token.expired_normal" }
+
 // familyOf returns the family of a reason, or nil for reasons that are
 // nobody's misconfiguration (a wrong password, an ended session).
 func familyOf(r Reason) *family {

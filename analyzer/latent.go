@@ -20,7 +20,7 @@ func (sc *scene) latent() []*conclusion {
 	var out []*conclusion
 	add := func(cause Cause, level Level, at time.Time, h Holding, words ...string) {
 		s := Service{h.Service, h.Environment}
-		if sc.complainsOfKey(s, at) || sc.refuted(cause, s, at) {
+		if sc.complainsOfKey(s, at) || sc.refuted(cause, s, at) || sc.probedSince(s, at) {
 			return // what users meet, or a probe, says more
 		}
 		i := slices.IndexFunc(out, func(k *conclusion) bool { return k.cause.ID == cause })
@@ -42,6 +42,22 @@ func (sc *scene) latent() []*conclusion {
 	sc.latentStale(held, add)
 	sc.latentDrift(add)
 	return out
+}
+
+// probedSince reports whether a probe knows by now which key a service holds,
+// or is about to: what it finds wrong is told in its own words.
+func (sc *scene) probedSince(s Service, t time.Time) bool {
+	latest := time.Time{}
+	for _, r := range sc.results {
+		if r.Service.Name != s.Name || !r.about(s) || r.Status == StatusUnknown || !slices.Contains(ofKeys, r.Probe) {
+			continue
+		}
+		if r.tells() && r.At.After(t) {
+			return true
+		}
+		latest = later(latest, r.At)
+	}
+	return !latest.IsZero() && !latest.After(t) && sc.now.Sub(t) < patience
 }
 
 type latentFunc func(cause Cause, level Level, at time.Time, h Holding, words ...string)

@@ -64,7 +64,7 @@ func (k *conclusion) explainedBy(all []*conclusion) *conclusion {
 		return nil
 	}
 	for _, o := range all {
-		if o == k || o.verdict == Ambiguous || len(o.complaints) == 0 || !slices.Contains(o.cause.Explains, k.cause.ID) || slices.Contains(k.cause.Explains, o.cause.ID) {
+		if o == k || o.verdict == Ambiguous || len(o.complaints) == 0 || !o.explains(k) || slices.Contains(k.cause.Explains, o.cause.ID) {
 			continue
 		}
 		a, b := o.span(), k.span()
@@ -73,6 +73,11 @@ func (k *conclusion) explainedBy(all []*conclusion) *conclusion {
 		}
 	}
 	return nil
+}
+
+// explains reports whether k is a consequence of o by its cause.
+func (o *conclusion) explains(k *conclusion) bool {
+	return slices.Contains(o.cause.Explains, k.cause.ID) || o.cause.shared && k.verdict == Ambiguous && slices.Contains(k.candidates, o.cause.ID)
 }
 
 type minutes struct{ from, to int64 }

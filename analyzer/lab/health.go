@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"crypto"
 	"net/http"
 
 	"github.com/why401/why401/analyzer/healthjwt"
@@ -60,12 +61,15 @@ func (in *instance) held() []healthjwt.Held {
 }
 
 func (in *instance) heldKeys() []healthjwt.Held {
-	keys := in.copy.keys
+	var keys map[string]crypto.PublicKey
 	if in.svc.spec.Publishes {
 		keys = in.svc.keys.public()
 	} else {
 		in.mu.Lock()
 		defer in.mu.Unlock()
+		if in.set.Warmup > 0 && in.copy.tried.IsZero() && in.p.clock.Now().Sub(in.born) >= in.set.Warmup {
+			in.fetch(&in.copy) // it warmed up, and nobody has asked for a key yet
+		}
 		keys = in.copy.keys
 	}
 	var out []healthjwt.Held

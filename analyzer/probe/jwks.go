@@ -69,7 +69,7 @@ func (p *keySetProbe) Check(ctx context.Context) []analyzer.ProbeResult {
 		faults = append(faults, p.history.see(keys)...)
 	}
 	return doc.results(faults, facts, fmt.Sprintf("the key set at %s is sound: %d keys, cached for %s", place(doc.url), len(keys), facts["cache"]),
-		"jwks.unreachable", "jwks.invalid_document", "jwks.kid_reused", "jwks.key_removed_early")
+		append([]analyzer.Cause{"jwks.unreachable", "jwks.invalid_document"}, p.history.refutes()...)...)
 }
 
 // find reads the URL of the key set out of the discovery document. Only the

@@ -17,12 +17,14 @@ type keyHistory struct {
 	domain analyzer.KeyDomain
 	told   func(analyzer.Change)
 
-	mu      sync.Mutex
-	seen    map[string]*keyLife // by kid
-	began   bool
-	newest  time.Time // when the latest key came, as far as it was seen to come
-	reused  map[string]time.Time
-	forgets int // keys that were left out because there were too many
+	mu     sync.Mutex
+	seen   map[string]*keyLife // by kid
+	began  bool
+	newest time.Time // when the latest key came, as far as it was seen to come
+	reused map[string]time.Time
+	// exchanged is when the key behind a kid was last seen to be another one.
+	exchanged time.Time
+	forgets   int // keys that were left out because there were too many
 }
 
 // keyLife is the time of one key under one kid.
@@ -106,7 +108,7 @@ func (h *keyHistory) add(k key, now time.Time) {
 		h.told(c)
 	case life.thumbprint != k.thumbprint:
 		h.seen[k.kid] = &keyLife{thumbprint: k.thumbprint, since: now}
-		h.reused[k.kid] = now
+		h.reused[k.kid], h.exchanged = now, now
 		h.told(h.change(analyzer.ValueChanged, k.kid, k.thumbprint, now, "the key behind kid %s was exchanged"))
 	}
 }
@@ -135,6 +137,24 @@ func (h *keyHistory) faults(now time.Time) []fault {
 	}
 	slices.SortFunc(out, func(a, b fault) int { return strings.Compare(a.of, b.of) })
 	return out
+}
+
+// refutes are the causes that the history rules out: none of them when a key
+// went or was exchanged in the last day, which verifiers may feel for long.
+func (h *keyHistory) refutes() []analyzer.Cause {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	const felt = 24 * time.Hour
+	var out []analyzer.Cause
+	if time.Since(h.exchanged) > felt {
+		out = append(out, "jwks.kid_reused")
+	}
+	for _, k := range h.seen {
+		if !k.gone.IsZero() && time.Since(k.gone) < felt {
+			return out
+		}
+	}
+	return append(out, "jwks.key_removed_early")
 }
 
 func (h *keyHistory) change(kind analyzer.ChangeKind, kid, thumbprint string, at time.Time, words string) analyzer.Change {
