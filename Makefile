@@ -1,8 +1,12 @@
 GO ?= go
 FUZZTIME ?= 10s
 CORPUS ?=
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+PLATFORMS ?= linux/amd64 linux/arm64
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
+RELEASE = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -buildid= -X main.release=$(VERSION)'
 
-.PHONY: help build test race demo torture torture-alerts lint fuzz bench deps mutation negatives learn accuracy scenarios probes page rotations
+.PHONY: help build test race demo torture torture-alerts lint fuzz bench deps mutation negatives learn accuracy scenarios probes page rotations dist reproduce
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -68,3 +72,11 @@ probes: ## name what 2,000 services hold, on real libraries too; read 1,000 roun
 
 page: ## the page in a real Chromium: hostile texts, axe-core, phone, first paint of 500 services over 30 days
 	WHY401_REQUIRE_REAL=1 $(GO) test -count=1 -v -run '^TestBrowser' ./sinks/web
+
+dist: ## static binaries for PLATFORMS, the bill of materials and checksums, into .dist
+	for p in $(PLATFORMS); do GOOS=$${p%/*} GOARCH=$${p#*/} $(RELEASE) -o .dist/why401-$${p%/*}-$${p#*/} ./cmd/why401 || exit 1; done
+	.dist/why401-$$($(GO) env GOHOSTOS)-$$($(GO) env GOHOSTARCH) version --sbom > .dist/why401.spdx.json
+	cd .dist && sha256sum why401-* why401.spdx.json > SHA256SUMS
+
+reproduce: ## build the release twice, from two directories and from nothing, and compare; run it where there is nothing else
+	WHY401_RELEASE=full $(GO) test -count=1 -timeout 30m -v -run '^TestRelease' ./cmd/why401
