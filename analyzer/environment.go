@@ -122,3 +122,7 @@ func workload(pod []byte) []byte {
 	}
 	return owner
 }
+
+// EnvironmentIn returns the environment that the name of a project or a
+// namespace lets see, or "".
+func EnvironmentIn(name string) string { return environmentIn([]byte(name), false) }

@@ -14,6 +14,7 @@ func newSetupCmd(env *environment) *cobra.Command {
 	cmd.AddCommand(
 		newSetupAlertsCmd(env),
 		newSetupCloudRunCmd(env),
+		newSetupConfigCmd(env),
 		newSetupDashboardCmd(env),
 		newSetupGCPCmd(env),
 		newSetupKubernetesCmd(env),
