@@ -7,6 +7,7 @@ import (
 	"debug/elf"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -120,7 +121,7 @@ func checkBill(t *testing.T, binary, bill string) {
 		t.Fatal(err)
 	}
 	for _, m := range info.Deps {
-		if !bytes.Contains(data, []byte(`"pkg:golang/`+m.Path+"@"+m.Version+`"`)) {
+		if !bytes.Contains(data, []byte(`"pkg:golang/`+m.Path+"@"+url.QueryEscape(m.Version)+`"`)) {
 			t.Errorf("%s %s is not in the bill of materials", m.Path, m.Version)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -66,7 +67,7 @@ func sbomOf(info *debug.BuildInfo, version string, created time.Time) sbom {
 		p := sbomPackage{
 			ID: fmt.Sprintf("SPDXRef-Package-%d", len(doc.Packages)), Name: path, Version: version, Download: "NOASSERTION",
 			Concluded: license, Declared: license, Copyright: "NOASSERTION",
-			Refs: []sbomExternal{{"PACKAGE-MANAGER", "purl", "pkg:golang/" + path + "@" + version}},
+			Refs: []sbomExternal{{"PACKAGE-MANAGER", "purl", "pkg:golang/" + path + "@" + url.QueryEscape(version)}},
 		}
 		if sum != "" {
 			p.Source = "Go module checksum " + sum

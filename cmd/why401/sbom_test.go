@@ -11,7 +11,7 @@ import (
 func TestSBOM(t *testing.T) {
 	info := &debug.BuildInfo{GoVersion: "go1.26.8", Main: debug.Module{Path: "github.com/why401/why401"}, Deps: []*debug.Module{
 		{Path: "example.org/a", Version: "v1.2.3", Sum: "h1:abc="},
-		{Path: "example.org/b", Version: "v0.1.0", Replace: &debug.Module{Path: "example.org/fork", Version: "v0.1.1"}},
+		{Path: "example.org/b", Version: "v0.1.0", Replace: &debug.Module{Path: "example.org/fork", Version: "v2.1.1+incompatible"}},
 	}}
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.FixedZone("", 3600))
 	doc := sbomOf(info, "v1.0.0", at)
@@ -25,7 +25,7 @@ func TestSBOM(t *testing.T) {
 		ids[p.ID] = true
 		purls = append(purls, p.Refs[0].Locator)
 	}
-	want := `["pkg:golang/github.com/why401/why401@v1.0.0","pkg:golang/stdlib@1.26.8","pkg:golang/example.org/a@v1.2.3","pkg:golang/example.org/fork@v0.1.1"]`
+	want := `["pkg:golang/github.com/why401/why401@v1.0.0","pkg:golang/stdlib@1.26.8","pkg:golang/example.org/a@v1.2.3","pkg:golang/example.org/fork@v2.1.1%2Bincompatible"]`
 	if got, _ := json.Marshal(purls); string(got) != want {
 		t.Errorf("packages %s; want %s", got, want)
 	}
