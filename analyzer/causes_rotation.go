@@ -48,6 +48,11 @@ var driftCauses = []CauseInfo{
 		Do:    []string{"take the secret of {services} from the same version as its peers", "redeploy, and keep one source for the secret"},
 		needs: [][]*fact{{factOtherSecret, factPeersSound, factAlone}}, supports: []*fact{factOtherSecret, factPeersSound, factNoRotation, factEveryone, factAlone}, against: notOurs, doubts: foreign, waits: ofKeys,
 	},
+	{
+		ID: "database.password_drift", Means: "a database takes another password than the secret store holds", Level: LevelError,
+		Confirms: "a login with the newest version is refused",
+		Do:       []string{"set the password of {services} to the newest version of {secret}, or add a version that holds the one it takes", "let rotations change the database first, and keep both passwords valid until every client has reconnected"},
+	},
 }
 
 var keySetCauses = []CauseInfo{

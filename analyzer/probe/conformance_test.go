@@ -24,6 +24,7 @@ var worlds = map[string]func(t *testing.T, secret string) Target{
 	"jwks":           jwksWorld,
 	"negative":       negativeWorld,
 	"oidc":           oidcWorld,
+	"redis_login":    redisWorld,
 	"secret_manager": secretManagerWorld,
 }
 

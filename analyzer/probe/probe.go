@@ -122,6 +122,7 @@ var kinds = map[string]builder{
 	"negative":       newNegative,
 	"oidc":           newOIDC,
 	"precedence":     newPrecedence,
+	"redis_login":    newRedisLogin,
 	"replicas":       newReplicas,
 	"secret":         newSecret,
 	"secret_manager": newSecretManager,

@@ -20,7 +20,12 @@ func TestMain(m *testing.M) {
 }
 
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata/script", UpdateScripts: os.Getenv("UPDATE") != "", Cmds: platformCommands})
+	examples, err := filepath.Abs("../../rules/examples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	setup := func(e *testscript.Env) error { e.Setenv("EXAMPLES", examples); return nil }
+	testscript.Run(t, testscript.Params{Dir: "testdata/script", Setup: setup, UpdateScripts: os.Getenv("UPDATE") != "", Cmds: platformCommands})
 }
 
 // Every broken configuration is refused with file:line:col, and the first

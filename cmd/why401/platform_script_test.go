@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
@@ -9,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/rogpeppe/go-internal/testscript"
 	"google.golang.org/grpc/codes"
 
@@ -38,6 +40,32 @@ var platformCommands = map[string]func(ts *testscript.TestScript, neg bool, args
 	},
 	"terse": func(ts *testscript.TestScript, _ bool, args []string) {
 		platformOf(ts).service(args[0]).terse.Store(true)
+	},
+	// redis starts a Redis that takes a version of the secret orders-redis,
+	// which the store gets with two of them, and writes redis.yaml.
+	"redis": func(ts *testscript.TestScript, _ bool, args []string) {
+		p, server := platformOf(ts), miniredis.NewMiniRedis()
+		_, err := p.store.CreateSecret("acme", "orders-redis")
+		for _, v := range []string{platformOne, platformTwo} {
+			_, err2 := p.store.AddVersion("kim@acme.example", "projects/acme/secrets/orders-redis", []byte(v))
+			err = errors.Join(err, err2)
+		}
+		ts.Check(errors.Join(err, server.Start()))
+		ts.Defer(server.Close)
+		server.RequireAuth(map[string]string{"1": platformOne, "2": platformTwo}[args[0]])
+		ts.Check(os.WriteFile(ts.MkAbs("redis.yaml"), fmt.Appendf(nil, `environments: {acme-staging: staging}
+probes:
+  timeout: 2s
+  allow_private: [127.0.0.0/8]
+  secret_manager: {endpoint: %q}
+key_domains:
+  - name: orders-redis
+    environment: staging
+    secret: projects/acme/secrets/orders-redis
+    services:
+      - {name: orders-redis, url: "redis://%s", health: none}
+      - {name: orders}
+`, p.secrets.Addr(), server.Addr()), 0o600))
 	},
 	"store": func(ts *testscript.TestScript, _ bool, args []string) {
 		p := platformOf(ts)
