@@ -30,6 +30,9 @@ type CauseInfo struct {
 	against []*fact
 	// doubts speak against it without ruling it out.
 	doubts []*fact
+	// says is what services do whose entries carry Reasons, where these belong
+	// to no family: they make no complaint before a probe has shown the cause.
+	says string
 	// observed: the entry itself is the proof, not a sign of it.
 	observed bool
 	// waits are the kinds of probe that would see it: where they look, what

@@ -32,6 +32,11 @@ func TestCatalogue(t *testing.T) {
 				t.Errorf("%s: an alternative rests on one kind of evidence: %v", k.ID, kinds)
 			}
 		}
+		for _, r := range k.Reasons {
+			if (familyOf(r) == nil) != (k.says != "") {
+				t.Errorf("%s: %s is in a family, or nothing is said of it", k.ID, r)
+			}
+		}
 		for _, e := range k.Explains {
 			if e.rank() == len(causes) {
 				t.Errorf("%s explains %s, which is no cause", k.ID, e)

@@ -49,9 +49,9 @@ var driftCauses = []CauseInfo{
 		needs: [][]*fact{{factOtherSecret, factPeersSound, factAlone}}, supports: []*fact{factOtherSecret, factPeersSound, factNoRotation, factEveryone, factAlone}, against: notOurs, doubts: foreign, waits: ofKeys,
 	},
 	{
-		ID: "database.password_drift", Means: "a database takes another password than the secret store holds", Level: LevelError,
+		ID: "database.password_drift", Means: "a database takes another password than the secret store holds", Level: LevelError, Reasons: []Reason{LoginFailed}, says: "cannot log in",
 		Confirms: "a login with the newest version is refused",
-		Do:       []string{"set the password of {services} to the newest version of {secret}, or add a version that holds the one it takes", "let rotations change the database first, and keep both passwords valid until every client has reconnected"},
+		Do:       []string{"set the password in the database to the newest version of {secret}, or add a version that holds the one it takes", "let rotations change the database first, and keep both passwords valid until every client has reconnected"},
 	},
 }
 

@@ -109,7 +109,7 @@ func (sc *scene) incidents() []Incident {
 	for _, r := range sc.results {
 		if r.tells() && !used[r] && !sc.refuted(sc.shown(r), r.Service, r.At) {
 			info := sc.inOverlap(r).Info()
-			all = append(all, &conclusion{cause: &info, verdict: Confirmed, results: []*ProbeResult{r}})
+			all = append(all, &conclusion{cause: &info, verdict: Confirmed, results: []*ProbeResult{r}, complaints: sc.ownComplaints(&info, all)})
 		}
 	}
 	all = append(all, sc.latent()...)
@@ -119,6 +119,25 @@ func (sc *scene) incidents() []Incident {
 	out := make([]Incident, 0, len(all))
 	for _, k := range all {
 		out = append(out, sc.incident(k, affected[k]))
+	}
+	return out
+}
+
+// ownComplaints are those of a cause whose reasons make no complaint by
+// themselves, such as refused logins: once a probe has shown the cause, they
+// are its effect. Of several results of one cause the first has them.
+func (sc *scene) ownComplaints(info *CauseInfo, all []*conclusion) []*complaint {
+	if info.says == "" || slices.ContainsFunc(all, func(k *conclusion) bool { return k.cause.ID == info.ID }) {
+		return nil
+	}
+	f := &family{name: string(info.ID), reasons: info.Reasons, unknown: info.ID, says: info.says, level: info.Level}
+	var out []*complaint
+	for _, s := range sc.services {
+		if sr := sc.ledger.window.services[s]; sr != nil {
+			if c := sc.complaint(s, sr, f); c != nil {
+				out = append(out, c)
+			}
+		}
 	}
 	return out
 }
