@@ -131,15 +131,17 @@ func TestSamplesFitTheSchema(t *testing.T) {
 		good[f], err = os.ReadFile(f)
 		mustDo(t, err)
 	}
-	readme, err := os.ReadFile("../../README.md")
-	mustDo(t, err)
-	for part := range strings.SplitSeq(string(readme), "```yaml\n") {
-		if text, _, ok := strings.Cut(part, "```"); ok && strings.HasPrefix(text, "source:") {
-			good["README.md"] = []byte(text)
+	for _, name := range []string{"README.md", "rules/examples/README.md"} {
+		page, err := os.ReadFile("../../" + name)
+		mustDo(t, err)
+		for part := range strings.SplitSeq(string(page), "```yaml\n") {
+			if text, _, ok := strings.Cut(part, "```"); ok && (strings.HasPrefix(text, "source:") || strings.HasPrefix(text, "key_domains:")) {
+				good[name] = []byte(text)
+			}
 		}
 	}
-	if len(good) < 3 {
-		t.Errorf("%d samples; want three at least", len(good))
+	if len(good) < 4 {
+		t.Errorf("%d samples; want four at least", len(good))
 	}
 	for name, text := range good {
 		if err := fits(t, s, text); err != nil {
