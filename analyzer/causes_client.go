@@ -22,8 +22,8 @@ var clientCauses = []CauseInfo{
 	{
 		ID: "abuse.forgery", Means: "tokens that none of our issuers signed", Level: LevelWarning, Reasons: []Reason{BadSignature, KeyNotFound, MalformedToken, AlgorithmMismatch, IssuerMismatch, Unspecified},
 		Confirms: "canaries of every live version pass, and no version verifies the tokens", Do: []string{"rate-limit or block the sources", "leave the secrets alone: regular clients are let through"},
-		needs: [][]*fact{{factStrangers, factQuietWorld}, {factManyKids, factQuietWorld}, {factStrangers, factAcceptedHolds}, {factManyKids, factAcceptedHolds}, {factStrangers, factSudden}, {factManyKids, factSudden}}, supports: []*fact{factStrangers, factManyKids, factOnTop, factAcceptedHolds, factQuietWorld},
-		against: []*fact{factAcceptedFell, factRegulars},
+		needs: [][]*fact{{factStrangers, factQuietWorld}, {factManyKids, factQuietWorld}, {factStrangers, factAcceptedHolds}, {factManyKids, factAcceptedHolds}}, supports: []*fact{factStrangers, factManyKids, factOnTop, factAcceptedHolds, factQuietWorld},
+		against: []*fact{factAcceptedFell, factRegulars, factOneClient},
 	},
 	{
 		ID: "abuse.refresh_reuse", Means: "refresh tokens are used twice", Level: LevelInfo, Reasons: []Reason{ReplayedToken},
@@ -37,8 +37,8 @@ var clientCauses = []CauseInfo{
 var formCauses = []CauseInfo{
 	{
 		ID: "proxy.header_lost", Means: "the Authorization header is lost between two hops", Level: LevelError, Reasons: []Reason{MissingToken},
-		Confirms: "a canary sent through the edge arrives without its header", Do: []string{"let the proxy pass Authorization on"},
-		needs:    [][]*fact{{factEveryone, factSudden, factRegulars}, {factRises, factSudden, factRegulars, factAcceptedFell}, {factRises, factSudden, factManyClients, factAcceptedFell}, {factEveryone, factSudden, factPeersSound}},
+		Confirms: "a canary sent through the edge arrives without its header", Explains: []Cause{"meta.unclassified"}, Do: []string{"let the proxy pass Authorization on"},
+		needs:    [][]*fact{{factEveryone, factSudden, factRegulars}, {factRises, factSudden, factRegulars, factAcceptedFell, factNoRotation}, {factRises, factSudden, factManyClients, factAcceptedFell, factNoRotation}, {factEveryone, factSudden, factPeersSound}},
 		supports: []*fact{factEveryone, factSudden, factRegulars, factAcceptedFell}, against: []*fact{factOneClient, factSteady, factOnTop},
 	},
 	{ID: "form.truncated", Means: "tokens beyond a length are cut", Level: LevelError, Reasons: []Reason{MalformedToken, BadSignature}, Confirms: "a padded canary fails above a length", Do: []string{"raise the header limit of the proxy, or shrink the claims"},

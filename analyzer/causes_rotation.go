@@ -27,7 +27,7 @@ var rotationCauses = []CauseInfo{
 		Confirms: "tokens signed with one of the two versions are refused at several verifiers", Explains: []Cause{"meta.unclassified"},
 		Do: []string{"let all verifiers accept both versions of {secret} now", "then move the signers, and keep the old version enabled until no token signed with it is alive",
 			"if the old key was dropped too early, put it back beside the new one"},
-		needs:    [][]*fact{{factSecretRotation, factSeveral, factSudden}, {factSecretRotation, factSeveral, factOlderThanRotation}, {factSecretRotation, factStartedAfterRotation, factDecays, factSeveral}, {factSecretRotation, factStartedAfterRotation, factDecays, factAcceptedFell}},
+		needs:    [][]*fact{{factSecretRotation, factSeveral, factSudden}, {factSecretRotation, factSeveral, factOlderThanRotation}, {factSecretRotation, factStartedAfterRotation, factDecays, factSeveral}, {factSecretRotation, factStartedAfterRotation, factDecays, factAcceptedFell, factAllInstances}},
 		supports: []*fact{factSecretRotation, factSeveral, factNoPeerSound, factDecays, factStartedAfterRotation}, against: []*fact{factSomeInstances, factOneClient, factFlood, factOnTop}, doubts: foreign, waits: ofKeys, shared: true,
 	},
 	{
@@ -75,7 +75,7 @@ var keySetCauses = []CauseInfo{
 	{
 		ID: "jwks.kid_foreign", Means: "tokens of an issuer that is not ours", Level: LevelWarning, Reasons: []Reason{KeyNotFound},
 		Confirms: "the kid is neither in the live key set nor in its history", Do: []string{"find the caller: it uses another environment's or tenant's tokens"},
-		needs: [][]*fact{{factOneKid, factOneClient, factQuietWorld}, {factOneKid, factOnTop}}, supports: []*fact{factOneKid, factOneClient, factOnTop}, against: []*fact{factKeyRemoved, factManyKids, factAcceptedFell}, waits: ofKeySets,
+		needs: [][]*fact{{factOneKid, factOneClient, factQuietWorld}, {factOneKid, factOnTop, factStrangers}, {factOneKid, factOnTop, factOneClient}}, supports: []*fact{factOneKid, factOneClient, factOnTop}, against: []*fact{factKeyRemoved, factManyKids, factAcceptedFell}, waits: ofKeySets,
 	},
 	{
 		ID: "jwks.invalid_document", Means: "the key set cannot be used", Level: LevelCritical, Reasons: []Reason{JWKSInvalid},

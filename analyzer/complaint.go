@@ -109,8 +109,16 @@ func (sc *scene) over(s Service, sr *series, f *family, from, to int64) *complai
 }
 
 // level is how grave the complaint is while nothing decides. What always
-// happens a little is grave when it happens to most.
+// happens a little is grave when it happens to most; what strangers or one
+// client send while everybody else is let through as before is not, nor what
+// nobody explains while it keeps few people out.
 func (c *complaint) level() Level {
+	if c.holds(factFlood) || c.holds(factAcceptedHolds) && c.holds(factOneClient) {
+		return LevelInfo
+	}
+	if c.reasons[Unspecified] > 0 && !c.holds(factMost) && !c.holds(factAcceptedFell) {
+		return LevelInfo // nobody says that it has to do with tokens
+	}
 	if c.family.level == LevelInfo && c.family.ordinary() && c.holds(factMost) && c.count >= 2*c.scene.cfg.MinCount {
 		return LevelError
 	}

@@ -61,3 +61,5 @@ var factSomeInstances = &fact{"some_instances", signalPopulation, func(c *compla
 	}
 	return yes, fmt.Sprintf("%d of its instances fail and %d do not", ill, sound)
 }}
+
+var factAllInstances = negate(factSomeInstances, "all_instances", "its instances fail alike")

@@ -158,7 +158,7 @@ var factMany = &fact{"many_services", signalPopulation, func(c *complaint) (answ
 // Clients are hashes.
 
 const (
-	oneClientShare = 0.9 // of the failures come from one client
+	oneClientShare = 0.9 // of the failures come from one client, or all but one
 	fewFailures    = 5   // below this a population says nothing
 )
 
@@ -178,7 +178,8 @@ var factOneClient = &fact{"one_client", signalPopulation, func(c *complaint) (an
 	// A gateway in front is one client too, but it carries nearly all that
 	// is let through.
 	stranger := fine[name] == 0 && others >= 20
-	if share < oneClientShare || others == 0 || others*2 < sum && !stranger {
+	stray := float64(sum) * (1 - share)
+	if share < oneClientShare && stray > 1.5 || others == 0 || others*2 < sum && !stranger {
 		return no, ""
 	}
 	return yes, fmt.Sprintf("%s of the failures come from one client, while others are let through", percent(share))
@@ -216,7 +217,7 @@ var factStrangers = &fact{"strangers", signalPopulation, func(c *complaint) (ans
 			known += n
 		}
 	}
-	if sum < fewFailures || len(before) == 0 {
+	if all < fewFailures || sum < 2*fewFailures || len(before) == 0 {
 		return unknown, ""
 	}
 	return truth(known*10 < sum), fmt.Sprintf("of what %d failing clients sent hardly anything came from one that was ever let through", all)

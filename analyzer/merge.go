@@ -46,6 +46,9 @@ func (sc *scene) follow(all *[]*conclusion) map[*conclusion][]string {
 	for _, k := range *all {
 		by := k.explainedBy(*all)
 		if by == nil {
+			by = sc.relayedFrom(k, *all)
+		}
+		if by == nil {
 			stay = append(stay, k)
 			continue
 		}
@@ -75,9 +78,43 @@ func (k *conclusion) explainedBy(all []*conclusion) *conclusion {
 	return nil
 }
 
+// relayedFrom finds the conclusion whose refusals k passes on: at a service
+// that never said anything of tokens itself, such as a gateway, requests are
+// refused without a reason since others refuse theirs with one.
+func (sc *scene) relayedFrom(k *conclusion, all []*conclusion) *conclusion {
+	if k.cause.ID != "meta.unclassified" || len(k.complaints) == 0 ||
+		slices.ContainsFunc(k.complaints, func(c *complaint) bool { return sc.ledger.window.reasons(c.service) }) {
+		return nil
+	}
+	for _, o := range all {
+		if o == k || len(o.complaints) == 0 || o.complaints[0].family == k.complaints[0].family || 2*o.count() < k.count() {
+			continue
+		}
+		if a, b := o.span(), k.span(); abs(a.from-b.from) <= 1 {
+			return o
+		}
+	}
+	return nil
+}
+
+func (k *conclusion) count() int64 {
+	n := int64(0)
+	for _, c := range k.complaints {
+		n += c.count
+	}
+	return n
+}
+
 // explains reports whether k is a consequence of o by its cause.
 func (o *conclusion) explains(k *conclusion) bool {
-	return slices.Contains(o.cause.Explains, k.cause.ID) || o.cause.shared && k.verdict == Ambiguous && slices.Contains(k.candidates, o.cause.ID)
+	return slices.Contains(o.cause.Explains, k.cause.ID) || slices.Contains(o.cause.ExplainsHere, k.cause.ID) && o.covers(k) || o.cause.shared && k.verdict == Ambiguous && slices.Contains(k.candidates, o.cause.ID)
+}
+
+// covers reports whether o is of all the services that k is of.
+func (o *conclusion) covers(k *conclusion) bool {
+	return !slices.ContainsFunc(k.complaints, func(c *complaint) bool {
+		return !slices.ContainsFunc(o.complaints, func(d *complaint) bool { return d.service == c.service })
+	})
 }
 
 type minutes struct{ from, to int64 }

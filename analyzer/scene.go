@@ -193,6 +193,12 @@ func (sc *scene) verifiers() []Service {
 // verifies reports whether a service ever told of a token's content.
 func (w *Window) verifies(s Service) bool {
 	sr := w.services[s]
+	return sr != nil && (w.reasons(s) || sr.success)
+}
+
+// reasons reports whether a service ever said why it refused a token.
+func (w *Window) reasons(s Service) bool {
+	sr := w.services[s]
 	if sr == nil {
 		return false
 	}
@@ -203,5 +209,5 @@ func (w *Window) verifies(s Service) bool {
 			return true
 		}
 	}
-	return sr.success
+	return false
 }

@@ -26,14 +26,14 @@ import (
 type secretProbe struct {
 	deps   *Deps
 	domain analyzer.KeyDomain
-	starts map[string]*start // by service
+	starts map[string]map[string]*start // by service and instance
 }
 
 // start is an instance that was without its secret soon after it began.
 type start struct {
-	instance string
-	after    time.Duration // since its begin
-	had      time.Time     // when it was seen to have it; zero: not yet
+	after time.Duration // since its begin
+	at    time.Time     // when it was seen so
+	had   time.Time     // when it was seen to have it; zero: not yet
 }
 
 // The times of a start: how long one may last, and how long it is told that
@@ -41,13 +41,14 @@ type start struct {
 const (
 	startTime = 2 * time.Minute
 	startTold = time.Hour
+	maxStarts = 100 // instances of one service that are remembered
 )
 
 func newSecret(domain analyzer.KeyDomain, d *Deps) ([]Target, error) {
 	if len(healthMembers(domain)) == 0 && (d.Reference == nil || domain.Secret == "") {
 		return nil, nil
 	}
-	return []Target{{Name: domain.Name, Probe: &secretProbe{d, domain, map[string]*start{}}}}, nil
+	return []Target{{Name: domain.Name, Probe: &secretProbe{d, domain, map[string]map[string]*start{}}}}, nil
 }
 
 // Check implements [Probe].
@@ -126,23 +127,30 @@ func (p *secretProbe) race(h *held, r *analyzer.ProbeResult) {
 	if h.answer == nil || h.answer.Extension == nil {
 		return
 	}
-	e, s := h.answer.Extension, p.starts[h.member.Name]
+	e, name := h.answer.Extension, h.member.Name
 	since := e.Now.Sub(e.Started)
-	switch {
-	case !h.answer.Details.JWTSecretAvailable && since < startTime:
-		p.starts[h.member.Name] = &start{instance: e.Instance, after: since}
-		return
-	case s == nil || !s.had.IsZero():
-	case s.instance == e.Instance && r.Status == analyzer.StatusOK:
-		s.had = time.Now()
-	case s.instance != e.Instance && since > startTime:
-		delete(p.starts, h.member.Name) // it never came to that
+	maps.DeleteFunc(p.starts[name], func(_ string, s *start) bool { return time.Since(s.at) > startTold })
+	if !h.answer.Details.JWTSecretAvailable {
+		if since < startTime && len(p.starts[name]) < maxStarts {
+			if p.starts[name] == nil {
+				p.starts[name] = map[string]*start{}
+			}
+			p.starts[name][e.Instance] = &start{after: since, at: time.Now()}
+		}
 		return
 	}
-	if s != nil && !s.had.IsZero() && time.Since(s.had) < startTold && r.Status == analyzer.StatusOK {
-		r.Status, r.Cause = analyzer.StatusWarn, "startup.race_not_ready"
-		r.Refutes = nil
-		r.Detail = fmt.Sprintf("%s was without its secret %.0f s after it began, and had it at %s: requests that came before were refused; %s", h.member.Name, s.after.Seconds(), s.had.UTC().Format("15:04:05"), remedy(r.Cause))
+	if s := p.starts[name][e.Instance]; s != nil && s.had.IsZero() && r.Status == analyzer.StatusOK {
+		s.had = time.Now()
+	}
+	var latest *start
+	for _, s := range p.starts[name] {
+		if !s.had.IsZero() && (latest == nil || s.had.After(latest.had)) {
+			latest = s
+		}
+	}
+	if latest != nil && r.Status == analyzer.StatusOK {
+		r.Status, r.Cause, r.Refutes = analyzer.StatusWarn, "startup.race_not_ready", nil
+		r.Detail = fmt.Sprintf("%s was without its secret %.0f s after it began, and had it at %s: requests that came before were refused; %s", name, latest.after.Seconds(), latest.had.UTC().Format("15:04:05"), remedy(r.Cause))
 	}
 }
 
