@@ -42,9 +42,9 @@ func checkStore(c store.Config, free func(dir string) (uint64, error)) []logexpo
 		f.Fix = fix
 		return []logexport.Finding{f}
 	}
-	own := "chown -R $(id -un) " + shellWord(dir)
+	own := `sudo chown "$(id -un)" ` + shellWord(dir)
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return broken([]string{"mkdir -p " + shellWord(dir), own}, "the directory of the store is not there: why401 ends at its start")
+		return broken([]string{"sudo mkdir -p " + shellWord(dir), own}, "the directory of the store is not there: why401 ends at its start")
 	}
 	probe, err := os.CreateTemp(dir, ".why401-doctor-*")
 	if err != nil {
@@ -55,7 +55,7 @@ func checkStore(c store.Config, free func(dir string) (uint64, error)) []logexpo
 	if f, err := os.OpenFile(path, os.O_RDWR, 0); err == nil {
 		_ = f.Close()
 	} else if !errors.Is(err, fs.ErrNotExist) {
-		return broken([]string{"chown $(id -un) " + shellWord(path)}, "the store cannot be written (%s)", plainPath(err))
+		return broken([]string{`sudo chown "$(id -un)" ` + shellWord(path)}, "the store cannot be written (%s)", plainPath(err))
 	} else {
 		return room(path, dir, free, "it will be made at the first start")
 	}
@@ -106,12 +106,12 @@ func checkPepper(cfg Config) []logexport.Finding {
 	case errors.Is(err, fs.ErrNotExist):
 		f.Status, f.Detail, f.Fix = analyzer.StatusFail, "the pepper is not there: why401 ends at its start", []string{create, "# and give the same file to the services"}
 	case errors.Is(err, fs.ErrPermission):
-		f.Status, f.Detail, f.Fix = analyzer.StatusFail, "the pepper may not be read", []string{"chown $(id -un) " + shellWord(file)}
+		f.Status, f.Detail, f.Fix = analyzer.StatusFail, "the pepper may not be read", []string{`sudo chown "$(id -un)" ` + shellWord(file)}
 	case err == nil && info.IsDir():
 		f.Status, f.Detail, f.Fix = analyzer.StatusFail, "wanted a file, found a directory: a mount that names a missing file becomes one", []string{"ls -la " + shellWord(file)}
 	default:
 		if _, err := cfg.Probes.Pepper(); errors.Is(err, fs.ErrPermission) {
-			f.Status, f.Detail, f.Fix = analyzer.StatusFail, "the pepper may not be read", []string{"chown $(id -un) " + shellWord(file)}
+			f.Status, f.Detail, f.Fix = analyzer.StatusFail, "the pepper may not be read", []string{`sudo chown "$(id -un)" ` + shellWord(file)}
 		} else if err != nil {
 			f.Status, f.Detail, f.Fix = analyzer.StatusFail, err.Error(), []string{create, "# and give the same file to the services"}
 		} else if mode := info.Mode().Perm(); mode&0o007 != 0 && !mounted(file) {

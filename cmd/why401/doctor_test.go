@@ -88,7 +88,7 @@ func TestDoctorOfBrokenMachines(t *testing.T) {
 		{"a service is not there", func(t *testing.T, p *patient) { p.change(t, p.service("orders").url, "http://127.0.0.1:1") }, "service", analyzer.StatusFail, "orders could not be asked", "curl -sS -i --max-time 5 http://127.0.0.1:1/health/jwt"},
 		{"the guard lets nobody go there", func(t *testing.T, p *patient) { p.change(t, "127.0.0.0/8", "10.0.0.0/8") }, "service", analyzer.StatusFail, "auth could not be asked", "probes.allow_private"},
 		{"no directory for the store", func(t *testing.T, p *patient) { p.change(t, p.path("why401.db"), p.path("gone/why401.db")) }, "store", analyzer.StatusFail, "is not there", "mkdir -p "},
-		{"the store cannot be written", func(t *testing.T, p *patient) { p.change(t, p.path("why401.db"), "/proc/why401.db") }, "store", analyzer.StatusFail, "nothing can be written", "chown -R "},
+		{"the store cannot be written", func(t *testing.T, p *patient) { p.change(t, p.path("why401.db"), "/proc/why401.db") }, "store", analyzer.StatusFail, "nothing can be written", "sudo chown "},
 		{"the store is damaged", func(t *testing.T, p *patient) {
 			mustDo(t, os.WriteFile(p.path("why401.db"), bytes.Repeat([]byte("no database "), 1000), 0o600))
 		}, "store", analyzer.StatusFail, "cannot be read", "mv "},
