@@ -59,6 +59,8 @@ type Ledger struct {
 	popDiff map[popCell]int64
 	bars    map[bar]uint64
 	touched map[uint64]bool
+
+	tap func(Finding) // nil: nobody looks on
 }
 
 // NewLedger returns an empty ledger.
@@ -207,6 +209,7 @@ func (l *Ledger) text(e *effect, at time.Time) {
 		return // counted by its status already
 	}
 	l.populate(e, reason)
+	l.tell(e, at)
 	l.pending.Exemplars = l.exemplars.offer(e, reason, l.pending.Exemplars, &l.pending.Dropped)
 	if j := l.join(e); j != nil {
 		l.change(e.trace, j, func() { j.find(e, reason) })

@@ -67,7 +67,7 @@ func (env *environment) openDemoPage(ctx context.Context, p *analyzer.Pipeline, 
 }
 
 func (d *demoPage) serve(o demoOptions, registry *prometheus.Registry, log zerolog.Logger) error {
-	w := web.New(web.Config{Metrics: sinks.MetricsHandler(registry), Series: d.pipeline.Series, Alertmanager: o.alertmanager, KeyDomains: d.cfg.KeyDomains, Version: versionOf()})
+	w := web.New(web.Config{Metrics: sinks.MetricsHandler(registry), Series: d.pipeline.Series, Tap: d.pipeline.Tap, Alertmanager: o.alertmanager, KeyDomains: d.cfg.KeyDomains, Version: versionOf()})
 	addr, stop, err := listen(WebConfig{Listen: o.web}, w, log)
 	if err != nil {
 		return err

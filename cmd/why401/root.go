@@ -32,6 +32,7 @@ func newRoot(env *environment) *cobra.Command {
 		newRulesCmd(env),
 		newServeCmd(env),
 		newSetupCmd(env),
+		newTapCmd(env),
 		newTopCmd(env),
 		newValidateCmd(env),
 		newVersionCmd(env),

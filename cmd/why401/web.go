@@ -94,7 +94,7 @@ func (d *daemon) openWeb(ctx context.Context) error {
 	push, _ := d.source.(http.Handler) // only a source that is sent to
 	d.web = web.New(web.Config{
 		Push:    push,
-		Metrics: sinks.MetricsHandler(d.registry), Series: d.pipeline.Series, Authenticated: authenticated, Journal: d.journal,
+		Metrics: sinks.MetricsHandler(d.registry), Series: d.pipeline.Series, Tap: d.pipeline.Tap, Authenticated: authenticated, Journal: d.journal,
 		Alertmanager: d.cfg.Web.Alertmanager, Runbooks: d.cfg.Web.Runbooks, Version: versionOf(), Reload: d.reloadEndpoint(), Waiting: d.waiting,
 	})
 	addr, stop, err := listen(d.cfg.Web, d.web, d.log)

@@ -169,7 +169,7 @@ func (s *schemas) written(r analyzer.ProbeResult, b *strings.Builder, required *
 // The schemas say what the types are.
 func TestOpenAPISchemas(t *testing.T) {
 	s := &schemas{out: map[string]string{}}
-	for _, v := range []any{analyzer.Report{}, IncidentDetail{}, analyzer.Record{}, analyzer.ProbeResult{}, analyzer.Series{}, Event{}, Deed{}, Problem{}, Health{}, analyzer.JWTHealth{}} {
+	for _, v := range []any{analyzer.Report{}, IncidentDetail{}, analyzer.Record{}, analyzer.ProbeResult{}, analyzer.Series{}, analyzer.Finding{}, Event{}, Deed{}, Problem{}, Health{}, analyzer.JWTHealth{}} {
 		s.of(reflect.TypeOf(v))
 	}
 	slices.Sort(s.names)

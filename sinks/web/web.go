@@ -47,6 +47,9 @@ type Config struct {
 	Waiting func() []string
 	// Reload reads the configuration anew; nil: /-/reload refuses.
 	Reload func(context.Context) error
+	// Tap has a function called with every finding, or no more with nil; nil:
+	// no entries are read here.
+	Tap func(func(analyzer.Finding))
 	// Push takes entries that Pub/Sub pushes to /push, and sees itself who may;
 	// nil: nothing is taken.
 	Push http.Handler
@@ -72,6 +75,7 @@ type Web struct {
 	// origin refuses what a browser sends on behalf of another site.
 	origin *http.CrossOriginProtection
 	rate   rateCache
+	taps   taps
 }
 
 var _ analyzer.Sink = (*Web)(nil)
@@ -118,6 +122,7 @@ func (w *Web) routes() map[string]http.HandlerFunc {
 		"GET /api/v1/probes":             w.api(func(u *shown) any { return emptyNotNil(u.Probes) }),
 		"GET /api/v1/series":             w.seriesAPI,
 		"GET /api/v1/events":             w.events,
+		"GET /api/v1/findings":           w.findings,
 		"GET /api/v1/openapi.yaml":       openAPI,
 		"POST /api/v1/incidents/{id}/do": w.actAPI,
 	}
