@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/why401/why401/analyzer/conf"
 )
 
 // Config chooses a store and bounds what it keeps. A zero field takes its
@@ -44,31 +45,43 @@ const (
 	DefaultQuarantineMax = 10_000
 )
 
-// Validate reports everything that is wrong with c at once.
-func (c Config) Validate() error {
-	var errs []error
+// Validate returns everything that is wrong with c at once.
+func (c Config) Validate() []conf.FieldError {
 	d := c.withDefaults()
-	if Stores[d.Kind] == nil {
-		known := strings.Join(slices.Sorted(maps.Keys(Stores)), " or ")
-		errs = append(errs, fmt.Errorf("kind: want %s, found %q", known, c.Kind))
+	problems := conf.OneOf("kind", d.Kind, slices.Sorted(maps.Keys(Stores))...)
+	add := func(path, hint, format string, args ...any) {
+		problems = append(problems, conf.FieldError{Path: path, Msg: fmt.Sprintf(format, args...), Hint: hint})
 	}
 	if d.Kind == "sqlite" && d.Path == "" {
-		errs = append(errs, errors.New("path: want a file for kind sqlite, found none: try path: why401.db"))
+		add("path", "write path: why401.db", "wanted a file for kind sqlite, found none")
 	}
 	if d.ReadOnly && d.Kind == "memory" {
-		errs = append(errs, errors.New("kind: a memory store has nothing to read: try kind: sqlite"))
+		add("kind", "write kind: sqlite", "wanted a store that outlives its process, found memory: it has nothing to read")
 	}
 	if d.Retention < time.Hour {
-		errs = append(errs, fmt.Errorf("retention: want at least 1h, found %v", c.Retention))
+		add("retention", "write 720h", "wanted at least 1h, found %v", c.Retention)
 	}
 	if d.JoinRetention < time.Minute {
-		errs = append(errs, fmt.Errorf("join_retention: want at least 1m, found %v", c.JoinRetention))
+		add("join_retention", "leave it out, or write 24h", "wanted at least 1m, found %v", c.JoinRetention)
 	}
 	if d.KeyRetention < 0 {
-		errs = append(errs, fmt.Errorf("key_retention: want a number of keys, found %d", c.KeyRetention))
+		add("key_retention", "leave it out", "wanted a number of keys, found %d", c.KeyRetention)
 	}
 	if d.QuarantineMax < 0 {
-		errs = append(errs, fmt.Errorf("quarantine_max: want a number of entries, found %d", c.QuarantineMax))
+		add("quarantine_max", "leave it out", "wanted a number of entries, found %d", c.QuarantineMax)
+	}
+	return problems
+}
+
+// invalid makes one error of all problems, or nil.
+func (c Config) invalid() error {
+	var errs []error
+	for _, p := range c.Validate() {
+		err := fmt.Errorf("%s: %s", p.Path, p.Msg)
+		if p.Hint != "" {
+			err = fmt.Errorf("%w: %s", err, p.Hint)
+		}
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

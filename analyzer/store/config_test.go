@@ -14,19 +14,19 @@ func TestConfigValidate(t *testing.T) {
 	}{
 		{"defaults", Config{Path: "x"}, nil},
 		{"memory needs no path", Config{Kind: "memory"}, nil},
-		{"no path", Config{}, []string{"path: want a file for kind sqlite, found none: try path: why401.db"}},
+		{"no path", Config{}, []string{"path: wanted a file for kind sqlite, found none: write path: why401.db"}},
 		{"all at once", Config{Kind: "oracle", Retention: time.Minute, JoinRetention: time.Second, KeyRetention: -1, QuarantineMax: -2}, []string{
-			`kind: want discard or memory or sqlite, found "oracle"`,
-			"retention: want at least 1h, found 1m0s",
-			"join_retention: want at least 1m, found 1s",
-			"key_retention: want a number of keys, found -1",
-			"quarantine_max: want a number of entries, found -2",
+			`kind: wanted one of discard, memory, sqlite, found "oracle"`,
+			"retention: wanted at least 1h, found 1m0s: write 720h",
+			"join_retention: wanted at least 1m, found 1s: leave it out, or write 24h",
+			"key_retention: wanted a number of keys, found -1: leave it out",
+			"quarantine_max: wanted a number of entries, found -2: leave it out",
 		}},
-		{"read-only memory", Config{Kind: "memory", ReadOnly: true}, []string{"kind: a memory store has nothing to read: try kind: sqlite"}},
+		{"read-only memory", Config{Kind: "memory", ReadOnly: true}, []string{"kind: wanted a store that outlives its process, found memory: it has nothing to read: write kind: sqlite"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := ""
-			if err := c.in.Validate(); err != nil {
+			if err := c.in.invalid(); err != nil {
 				got = err.Error()
 			}
 			if want := strings.Join(c.want, "\n"); got != want {

@@ -43,7 +43,7 @@ var Stores = map[string]func(context.Context, Config) (Store, error){
 
 // Open checks c, fills in its defaults and opens the kind of store it names.
 func Open(ctx context.Context, c Config) (Store, error) {
-	if err := c.Validate(); err != nil {
+	if err := c.invalid(); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	return Stores[c.withDefaults().Kind](ctx, c)
