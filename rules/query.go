@@ -5,11 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/zeebo/xxh3"
 )
 
 // Query is a filter of a Cloud Logging sink, in the subset of the Logging
@@ -273,9 +274,7 @@ func (p *queryParser) sample() (test, error) {
 	path := pathParts(field)
 	return func(e map[string]any) bool {
 		return slices.ContainsFunc(valuesAt(e, path), func(v any) bool {
-			h := fnv.New64a()
-			_, _ = h.Write([]byte(textOf(v)))
-			return float64(h.Sum64()>>11)/(1<<53) < share
+			return float64(xxh3.HashString(textOf(v))>>11)/(1<<53) < share
 		})
 	}, nil
 }

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -55,6 +56,27 @@ func TestQuery(t *testing.T) {
 		if got, err := q.Matches([]byte(entry)); err != nil || got != want {
 			t.Errorf("%s: %v (%v); want %v", text, got, err, want)
 		}
+	}
+}
+
+// A sample is of the size that it says, whatever the ids look like.
+func TestSampleIsEven(t *testing.T) {
+	q, err := ParseQuery("sample(insertId, 0.1)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for i := range 20_000 {
+		ok, err := q.Matches(fmt.Appendf(nil, `{"insertId":"id-%d"}`, i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok {
+			n++
+		}
+	}
+	if n < 1850 || n > 2150 { // 2,000, give or take 3.5 standard deviations
+		t.Errorf("%d of 20,000; want about a tenth", n)
 	}
 }
 
