@@ -22,7 +22,7 @@ var clientCauses = []CauseInfo{
 	{
 		ID: "abuse.forgery", Means: "tokens that none of our issuers signed", Level: LevelWarning, Reasons: []Reason{BadSignature, KeyNotFound, MalformedToken, AlgorithmMismatch, IssuerMismatch, Unspecified},
 		Confirms: "canaries of every live version pass, and no version verifies the tokens", Do: []string{"rate-limit or block the sources", "leave the secrets alone: regular clients are let through"},
-		needs: [][]*fact{{factStrangers, factQuietWorld}, {factManyKids, factQuietWorld}, {factStrangers, factAcceptedHolds}, {factManyKids, factAcceptedHolds}}, supports: []*fact{factStrangers, factManyKids, factOnTop, factAcceptedHolds, factQuietWorld},
+		needs: [][]*fact{{factStrangers, factScattered, factQuietWorld}, {factManyKids, factQuietWorld}, {factStrangers, factScattered, factAcceptedHolds}, {factManyKids, factAcceptedHolds}}, supports: []*fact{factStrangers, factManyKids, factOnTop, factAcceptedHolds, factQuietWorld},
 		against: []*fact{factAcceptedFell, factRegulars, factOneClient},
 	},
 	{

@@ -113,7 +113,7 @@ func (sc *scene) over(s Service, sr *series, f *family, from, to int64) *complai
 // client send while everybody else is let through as before is not, nor what
 // nobody explains while it keeps few people out.
 func (c *complaint) level() Level {
-	if c.holds(factFlood) || c.holds(factAcceptedHolds) && c.holds(factOneClient) {
+	if c.holds(factFlood) || c.holds(factAcceptedHolds) && (c.holds(factOneClient) || c.fromUnknown()) {
 		return LevelInfo
 	}
 	if c.reasons[Unspecified] > 0 && !c.holds(factMost) && !c.holds(factAcceptedFell) {
@@ -123,6 +123,18 @@ func (c *complaint) level() Level {
 		return LevelError
 	}
 	return c.family.level
+}
+
+// fromUnknown reports whether most of the failures came from clients that were
+// not let through in the same hours.
+func (c *complaint) fromUnknown() bool {
+	fine, known, sum := c.accepted(DimClient), int64(0), int64(0)
+	for v, n := range c.population(DimClient) {
+		if sum += n; fine[v] > 0 {
+			known += n
+		}
+	}
+	return sum >= fewFailures && known*3 < sum
 }
 
 // onset is when the episode began, known to the minute.

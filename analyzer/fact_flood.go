@@ -80,7 +80,7 @@ var factAcceptedFell = &fact{"accepted_fell", signalTime, func(c *complaint) (an
 	if float64(c.count) < missing/4 {
 		return unknown, "" // something else keeps them out
 	}
-	return truth(during < 0.85*before && missing > 3*math.Sqrt(before*n)),
+	return truth(during < 0.85*before && missing > 4*math.Sqrt(before*n)),
 		fmt.Sprintf("it let %.3g requests a minute through before and %.3g since: ordinary traffic fails", before, during)
 }}
 
@@ -102,6 +102,14 @@ var factOnTop = &fact{"on_top", signalTime, func(c *complaint) (answer, string) 
 	extra := float64(c.count) / n
 	return truth(c.holds(factAcceptedHolds) && extra > 0.25*before && extra > 2*math.Abs(during-before)),
 		fmt.Sprintf("the failures (%.3g a minute) come on top of ordinary traffic, which goes on as before", extra)
+}}
+
+// factScattered: no client stands out. Of a flood only a part of its clients
+// is counted.
+var factScattered = &fact{"scattered", signalPopulation, func(c *complaint) (answer, string) {
+	who := c.population(DimClient)
+	_, share, sum := top(who)
+	return truth(len(who) >= 5 && 2*share*float64(sum) < float64(c.count)), "no client sends most of them"
 }}
 
 // factFlood: tokens of strangers, on top of ordinary traffic. A complaint of

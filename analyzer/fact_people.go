@@ -2,7 +2,6 @@ package analyzer
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -159,6 +158,7 @@ var factMany = &fact{"many_services", signalPopulation, func(c *complaint) (answ
 
 const (
 	oneClientShare = 0.9 // of the failures come from one client, or all but one
+	strangerShare  = 0.7 // likewise, from one that was never let through: strays are likelier than two faults
 	fewFailures    = 5   // below this a population says nothing
 )
 
@@ -178,8 +178,11 @@ var factOneClient = &fact{"one_client", signalPopulation, func(c *complaint) (an
 	// A gateway in front is one client too, but it carries nearly all that
 	// is let through.
 	stranger := fine[name] == 0 && others >= 20
-	stray := float64(sum) * (1 - share)
-	if share < oneClientShare && stray > 1.5 || others == 0 || others*2 < sum && !stranger {
+	most := oneClientShare
+	if stranger {
+		most = strangerShare
+	}
+	if share < most && float64(sum)*(1-share) > 1.5 || others == 0 || others*2 < sum && !stranger {
 		return no, ""
 	}
 	return yes, fmt.Sprintf("%s of the failures come from one client, while others are let through", percent(share))
@@ -231,37 +234,6 @@ var factClientsRecover = &fact{"clients_recover", signalPopulation, func(c *comp
 		return unknown, ""
 	}
 	return truth(known*2 >= all), fmt.Sprintf("%d of %d failing clients were let through in the same hour", known, all)
-}}
-
-// gatePacks are the packs of platforms that refuse callers before the service
-// runs.
-var gatePacks = []string{"google-front-doors/"}
-
-var factGate = &fact{"platform_gate", signalPopulation, func(c *complaint) (answer, string) {
-	texts, all := c.population(DimRule), int64(0)
-	var gate []string
-	of := int64(0)
-	for _, rule := range slices.Sorted(maps.Keys(texts)) {
-		all += texts[rule]
-		if slices.ContainsFunc(gatePacks, func(p string) bool { return strings.HasPrefix(rule, p) }) {
-			gate, of = append(gate, rule), of+texts[rule]
-		}
-	}
-	if all == 0 {
-		return unknown, ""
-	}
-	return truth(of*10 >= all*9), "the texts are the platform's own: " + list(gate)
-}}
-
-// factSilentApp: the service itself says nothing of tokens while the platform
-// refuses in its name.
-var factSilentApp = &fact{"application_silent", signalTime, func(c *complaint) (answer, string) {
-	for r, n := range c.rates.Reasons {
-		if r != Unspecified && n > 0 && !slices.Contains(c.family.reasons, r) {
-			return no, ""
-		}
-	}
-	return yes, "the service itself logged no failed verification meanwhile"
 }}
 
 var factSignersFail = &fact{"issuer_fails", signalPopulation, func(c *complaint) (answer, string) {
