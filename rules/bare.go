@@ -37,7 +37,7 @@ func embeddedWith(bare bool, paths ...string) (*Set, error) {
 	return s, nil
 }
 
-var sampleKeys = [][]byte{[]byte("examples:"), []byte("near_misses:"), []byte("captures:"), []byte("source:")}
+var sampleKeys = [][]byte{[]byte("examples:"), []byte("near_misses:"), []byte("captures:"), []byte("captures_of:"), []byte("source:")}
 
 // withoutSamples empties the lines of a pack that only its tests need, so
 // that all others keep their numbers. Such a member goes on over the lines

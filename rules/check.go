@@ -41,9 +41,9 @@ func (s *Set) checkRule(r *Rule) (problems conf.Problems) {
 			add(r.places.examples[i], fmt.Sprintf("misses its example %q", x), s.whyNot(r, x))
 			continue
 		}
-		for _, name := range CaptureNames(r.Captures) {
-			if got, want := m.captures[name], r.Captures[name]; i == 0 && got != want {
-				add(r.places.captures, fmt.Sprintf("captures %s %q of its example %q; wanted %q", name, got, x, want), "captures are what the first example must yield")
+		for _, name := range CaptureNames(r.yields(i)) {
+			if got, want := m.captures[name], r.yields(i)[name]; got != want {
+				add(r.places.captures, fmt.Sprintf("captures %s %q of its example %q; wanted %q", name, got, x, want), "captures are what the first example must yield, captures_of what another must, by its number")
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/why401/why401/analyzer"
@@ -163,6 +164,17 @@ func (f *form) samples(r *Rule, where string) {
 	for _, name := range slices.Sorted(maps.Keys(r.Captures)) {
 		if !slices.Contains(known, name) {
 			f.add(where+".captures."+name, fmt.Sprintf("no text has a hole {%s}", name), holesHint(known))
+		}
+	}
+	for _, number := range slices.Sorted(maps.Keys(r.CapturesOf)) {
+		at := where + ".captures_of." + number
+		if i, err := strconv.Atoi(number); err != nil || i < 2 || i > len(r.Examples) {
+			f.add(at, fmt.Sprintf("wanted the number of an example after the first, up to %d, found %q", len(r.Examples), number), "what the first must yield stands in captures")
+		}
+		for _, name := range slices.Sorted(maps.Keys(r.CapturesOf[number])) {
+			if !slices.Contains(known, name) {
+				f.add(at+"."+name, fmt.Sprintf("no text has a hole {%s}", name), holesHint(known))
+			}
 		}
 	}
 	if r.Change == nil {

@@ -21,7 +21,7 @@ func mutants(r *Rule) []mutant {
 	add := func(at place, what string, change func(m *Rule)) {
 		m := Rule{
 			ID: r.ID, Reason: r.Reason, Success: r.Success, Benign: r.Benign, Change: r.Change, Text: slices.Clone(r.Text), With: r.With, Not: slices.Clone(r.Not),
-			Where: maps.Clone(r.Where), Wrapper: r.Wrapper, Set: r.Set, Examples: r.Examples, NearMisses: r.NearMisses, Captures: r.Captures, pack: r.pack,
+			Where: maps.Clone(r.Where), Wrapper: r.Wrapper, Set: r.Set, Examples: r.Examples, NearMisses: r.NearMisses, Captures: r.Captures, CapturesOf: r.CapturesOf, pack: r.pack,
 		}
 		change(&m)
 		out = append(out, mutant{what, at, m})

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"strconv"
+
 	"github.com/why401/why401/analyzer"
 )
 
@@ -48,6 +50,9 @@ type Rule struct {
 	NearMisses []string `yaml:"near_misses"` // lines that it must not win
 	// Captures are what the first example must yield.
 	Captures map[string]string `yaml:"captures"`
+	// CapturesOf are what further examples must yield, by their number: "2"
+	// is the second.
+	CapturesOf map[string]map[string]string `yaml:"captures_of"`
 
 	pack      *Pack
 	places    places
@@ -115,6 +120,14 @@ func (r *Rule) Anchors() []string {
 
 // weak reports whether the rule yields to any other that says more.
 func (r *Rule) weak() bool { return r.Wrapper || r.Reason == analyzer.Unspecified }
+
+// yields are what the i-th example must capture.
+func (r *Rule) yields(i int) map[string]string {
+	if i == 0 {
+		return r.Captures
+	}
+	return r.CapturesOf[strconv.Itoa(i+1)]
+}
 
 // condition is one Where clause.
 type condition struct {

@@ -176,8 +176,8 @@ func (b *bench) notices(r, m *Rule) string {
 		if best == nil {
 			return "example"
 		}
-		for name, want := range m.Captures {
-			if i == 0 && best.captures[name] != want {
+		for name, want := range m.yields(i) {
+			if best.captures[name] != want {
 				return "captures"
 			}
 		}
