@@ -28,7 +28,7 @@ torture: ## 100,000 entries through the real emulator, killed ten times on the w
 	WHY401_TORTURE=100000 WHY401_REQUIRE_REAL=1 $(GO) test -timeout 20m -v -run TestKilledOnTheWay ./cmd/why401
 
 torture-alerts: ## incidents that come and go while why401 or Alertmanager is killed 100 times (about half an hour)
-	WHY401_KILLS=100 WHY401_REQUIRE_REAL=1 $(GO) test -count=1 -timeout 90m -v -run TestAlertsSurviveKills ./cmd/why401
+	WHY401_KILLS=100 WHY401_REQUIRE_REAL=1 $(GO) test -count=1 -timeout 90m -v -run 'TestAlertsSurviveKills|TestCountersSurviveKills' ./cmd/why401
 
 lint: ## formatting, vet and, where it is installed, golangci-lint
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }

@@ -29,6 +29,7 @@ type platform struct {
 	pepper   string // file
 	services []*member
 	log      func(entry string) // gets what services log; nil: nobody
+	extra    string             // sections that its configuration has besides
 }
 
 // member is one service of the platform.
@@ -160,6 +161,7 @@ func (p *platform) whoami(m *member, w http.ResponseWriter, r *http.Request) {
 // config is the platform's configuration file.
 func (p *platform) config() string {
 	b := &strings.Builder{}
+	b.WriteString(p.extra)
 	fmt.Fprintf(b, "environments: {acme-staging: staging}\nprobes:\n  interval: 1h\n  timeout: 2s\n  off: [replicas, negative]\n  allow_private: [127.0.0.0/8]\n  pepper_file: %s\n  secret_manager: {endpoint: %q}\nkey_domains:\n", p.pepper, p.secrets.Addr())
 	fmt.Fprintf(b, "  - name: jwt-main\n    environment: staging\n    secret: projects/acme/secrets/jwt-main\n    algorithms: [HS256]\n    services:\n")
 	for _, m := range p.services {

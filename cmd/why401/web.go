@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -34,7 +35,7 @@ type WebConfig struct {
 	BehindProxy  bool   `yaml:"behind_proxy"`
 	EnableReload bool   `yaml:"enable_reload"` // POST /-/reload reads the configuration anew; SIGHUP always does
 	Alertmanager string `yaml:"alertmanager"`  // page of an Alertmanager, for links to a new silence; empty: none
-	Runbooks     string `yaml:"runbooks"`      // address under which a CAUSE.md for each cause lies; empty: no links
+	Runbooks     string `yaml:"runbooks"`      // address under which a CAUSE.md for each cause lies; empty: that of alerts
 }
 
 // Validate refuses to show reports to a whole network without authentication.
@@ -95,7 +96,7 @@ func (d *daemon) openWeb(ctx context.Context) error {
 	d.web = web.New(web.Config{
 		Push:    push,
 		Metrics: sinks.MetricsHandler(d.registry), Series: d.pipeline.Series, Tap: d.pipeline.Tap, Authenticated: authenticated, Journal: d.journal,
-		Alertmanager: d.cfg.Web.Alertmanager, Runbooks: d.cfg.Web.Runbooks, Version: versionOf(), Reload: d.reloadEndpoint(), Waiting: d.waiting,
+		Alertmanager: d.cfg.Web.Alertmanager, Runbooks: cmp.Or(d.cfg.Web.Runbooks, d.cfg.Alerts.Runbooks), Version: versionOf(), Reload: d.reloadEndpoint(), Waiting: d.waiting,
 	})
 	addr, stop, err := listen(d.cfg.Web, d.web, d.log)
 	if err != nil {
