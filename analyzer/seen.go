@@ -102,7 +102,11 @@ func (s *flat[K]) grow() {
 	if len(before) == 0 {
 		s.seed = [2]uint64{rand.Uint64() | 1, rand.Uint64() | 1}
 	}
-	s.slots = make([]K, max(1024, 2*len(before)))
+	factor := 2
+	if len(before) < 1<<16 {
+		factor = 4 // each growth places every identity anew
+	}
+	s.slots = make([]K, max(1024, factor*len(before)))
 	var free K
 	for _, k := range before {
 		if k != free {

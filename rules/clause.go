@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"regexp"
 	"strings"
 )
 
@@ -115,33 +114,6 @@ func withoutClaims(text string) string {
 		}
 	}
 	return text
-}
-
-// pairs finds key=value where the value is one bare word.
-var pairs = regexp.MustCompile(`(?:^| )([A-Za-z_][\w.-]*)=([^\s"'{\[]+)`)
-
-// withoutPairs drops the bare key=value pairs of an access line, a metric or
-// a logfmt record, which name much and complain of nothing, but for the keys
-// that tell a cause.
-func withoutPairs(text string) string {
-	if strings.Count(text, "=") < 3 {
-		return text
-	}
-	found := pairs.FindAllStringSubmatchIndex(text, -1)
-	if len(found) < 3 {
-		return text
-	}
-	var b strings.Builder
-	at := 0
-	for _, m := range found {
-		if causeKeys[text[m[2]:m[3]]] || messageKeys[text[m[2]:m[3]]] || m[0] < at {
-			continue
-		}
-		b.WriteString(text[at:m[0]])
-		at = m[1]
-	}
-	b.WriteString(text[at:])
-	return b.String()
 }
 
 func urlAt(s string) int {

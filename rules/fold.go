@@ -76,9 +76,23 @@ func (f *folded) fold(s string) {
 }
 
 // foldLiteral is the fold for the fixed parts of a rule's template. A space at
-// either end stays, because a hole may follow it.
+// either end stays, because a hole may follow it. Most parts are written
+// folded.
 func foldLiteral(s string) string {
+	if isFolded(s) {
+		return s
+	}
 	var f folded
 	f.fold("x" + s)
 	return string(f.b[1:])
+}
+
+func isFolded(s string) bool {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c != foldTable[c] || c == 0xE2 || c == foldSkip || c == '\n' || c == foldSpace && i > 0 && s[i-1] == foldSpace {
+			return false
+		}
+	}
+	return true
 }

@@ -63,16 +63,33 @@ var holePattern = regexp.MustCompile(`\{(\*|[a-z][a-z0-9]*)\}`)
 // compile reads a template. It fails when no fixed part is long enough to
 // find: fewer than 4 letters in a row would let half of all lines through.
 func compile(text string) (*template, error) {
-	t := &template{text: text}
+	t := &template{text: text, names: []string{""}}
 	body, start := strings.CutPrefix(text, "^")
 	body, end := strings.CutSuffix(body, "$")
+	var marks [][]int
+	if strings.IndexByte(body, '{') >= 0 {
+		marks = holePattern.FindAllStringSubmatchIndex(body, -1)
+	}
+	if len(marks) == 0 && !start && !end {
+		t.anchor = strings.Trim(foldLiteral(body), " ")
+		t.literal = t.anchor
+	} else {
+		t.express(body, marks, start, end)
+	}
+	if letters(t.anchor) < 4 {
+		return nil, fmt.Errorf("compile template %q: wanted a fixed part with at least 4 letters or digits, found %q as the longest", text, t.anchor)
+	}
+	t.key, t.keyEnd = keyOf(t.anchor)
+	return t, nil
+}
+
+// express sets the pattern, the names of its groups and the anchor.
+func (t *template) express(body string, marks [][]int, start, end bool) {
 	var expr strings.Builder
 	expr.WriteString(`(?m)`)
 	if start {
 		expr.WriteString(`^ ?`)
 	}
-	t.names = []string{""}
-	marks := holePattern.FindAllStringSubmatchIndex(body, -1)
 	at := 0
 	for _, m := range marks {
 		t.fixed(&expr, body[at:m[0]])
@@ -83,16 +100,7 @@ func compile(text string) (*template, error) {
 	if end {
 		expr.WriteString(`[ .!'"\])}]*$`)
 	}
-	if letters(t.anchor) < 4 {
-		return nil, fmt.Errorf("compile template %q: wanted a fixed part with at least 4 letters or digits, found %q as the longest", text, t.anchor)
-	}
-	t.key, t.keyEnd = keyOf(t.anchor)
-	if len(marks) == 0 && !start && !end {
-		t.literal = t.anchor
-		return t, nil
-	}
 	t.pattern = expr.String()
-	return t, nil
 }
 
 func (t *template) fixed(expr *strings.Builder, s string) {
