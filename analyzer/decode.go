@@ -6,10 +6,12 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/why401/why401/analyzer/redact"
 )
 
-// Entry reads m in full. Every string of the result has passed Redact or
-// RedactField; nothing of it refers to m.Data. The error is a *DecodeError.
+// Entry reads m in full. Every string of the result has passed package
+// redact; nothing of it refers to m.Data. The error is a *DecodeError.
 func (d *Decoder) Entry(m *Message) (*Entry, error) {
 	var h Header
 	if err := d.Scan(m, &h); err != nil {
@@ -58,7 +60,7 @@ func keepText(raw []byte) string {
 	if len(raw) == 0 {
 		return ""
 	}
-	return Redact(validText(string(raw)))
+	return redact.Text(validText(string(raw)))
 }
 
 // validText replaces each invalid byte by U+FFFD, as encoding/json does.
@@ -118,7 +120,7 @@ func (d *Decoder) labelMap(at span) map[string]string {
 		value, end := d.value(v, 3)
 		if value != nil {
 			name := validText(string(key))
-			labels[Redact(name)] = RedactField(name, validText(string(value)))
+			labels[redact.Text(name)] = redact.Field(name, validText(string(value)))
 		}
 		return end
 	})
@@ -139,7 +141,7 @@ func (d *Decoder) httpRequest(at span) *HTTPRequest {
 		case "requestMethod", "request_method":
 			r.Method = keepText(value)
 		case "requestUrl", "request_url":
-			r.Path = Redact(urlPath(validText(string(value))))
+			r.Path = redact.Text(urlPath(validText(string(value))))
 		case "latency":
 			r.Latency = seconds(value)
 		case "remoteIp", "remote_ip":

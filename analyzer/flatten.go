@@ -1,6 +1,10 @@
 package analyzer
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/why401/why401/analyzer/redact"
+)
 
 // maxPaths bounds how many field paths a Decoder remembers.
 const maxPaths = 4096
@@ -56,7 +60,7 @@ func (f *flattener) value(c *cursor, v, depth int, path string) int {
 
 func (f *flattener) leaf(path string, raw []byte) {
 	if len(f.fields) < maxFields {
-		f.fields = append(f.fields, Field{Path: path, Value: RedactField(path, validText(string(raw)))})
+		f.fields = append(f.fields, Field{Path: path, Value: redact.Field(path, validText(string(raw)))})
 	}
 }
 
@@ -90,7 +94,7 @@ func (d *Decoder) path(parent string, key []byte) string {
 	if parent != "" {
 		made += "."
 	}
-	made += Redact(validText(string(key)))
+	made += redact.Text(validText(string(key)))
 	d.paths[string(at)] = made
 	return made
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/why401/why401/analyzer/redact"
 )
 
 // Record is the life of one incident, from its first opening to its last
@@ -236,7 +238,7 @@ func (j *Journal) Intervene(ctx context.Context, id string, i Intervention) erro
 
 // words makes what somebody typed fit to keep.
 func words(s string) string {
-	s = Redact(strings.ToValidUTF8(s, "\uFFFD"))
+	s = redact.Text(strings.ToValidUTF8(s, "\uFFFD"))
 	if len(s) > maxWords {
 		s = strings.ToValidUTF8(s[:maxWords], "")
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/zeebo/xxh3"
+
+	"github.com/why401/why401/analyzer/redact"
 )
 
 // Secret Manager publishes what happens to a secret to the Pub/Sub topics that
@@ -53,14 +55,14 @@ func (p *Pipeline) notification(m *Message) effect {
 		return e
 	}
 	if secret == "" {
-		return effect{poison: poisoned(m, fmt.Errorf("secret manager notification: wanted secretId as projects/P/secrets/S, found %.80q", Redact(a["secretId"])))}
+		return effect{poison: poisoned(m, fmt.Errorf("secret manager notification: wanted secretId as projects/P/secrets/S, found %.80q", redact.Text(a["secretId"])))}
 	}
 	version := ""
 	if strings.HasPrefix(a["eventType"], "SECRET_VERSION_") {
 		version = cleanName([]byte(path.Base(a["versionId"])))
 	}
 	c := &Change{Kind: kind, Target: cleanName([]byte(secret)), Version: version, Service: e.origin.Service, Project: e.origin.Project, At: at.UTC(),
-		Evidence: Excerpt(Redact("notification "+a["eventType"]+" of "+a["secretId"]), 200)}
+		Evidence: Excerpt(redact.Text("notification "+a["eventType"]+" of "+a["secretId"]), 200)}
 	c.Details = map[string]string{toldDetail: "notification"} // the audit entry knows more
 	if alias := aliases(m.Data); alias != "" && kind == ConfigEdited {
 		c.Details["aliases"] = alias
@@ -93,7 +95,7 @@ func aliases(data []byte) string {
 	}
 	var out []string
 	for name, v := range r.VersionAliases {
-		out = append(out, Redact(name)+"="+v.String())
+		out = append(out, redact.Text(name)+"="+v.String())
 	}
 	slices.Sort(out)
 	return strings.Join(out, " ")

@@ -4,6 +4,8 @@ import (
 	"math/bits"
 
 	"github.com/zeebo/xxh3"
+
+	"github.com/why401/why401/analyzer/redact"
 )
 
 // maxOrigins bounds what a Decoder remembers of origins. Past it the memory
@@ -224,5 +226,5 @@ func cleanName(raw []byte) string {
 	if isPlainName(raw) {
 		return string(raw)
 	}
-	return Redact(validText(string(raw)))
+	return redact.Text(validText(string(raw)))
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/zeebo/xxh3"
+
+	"github.com/why401/why401/analyzer/redact"
 )
 
 // Pipeline takes raw messages to committed counts. It is safe for concurrent
@@ -225,7 +227,7 @@ func poisoned(m *Message, err error) *Poison {
 	data := m.Data[:min(len(m.Data), poisonBytes)]
 	return &Poison{
 		Key: Key(hash.Sum128().Bytes()), At: m.Published, Where: m.Where, Reason: err.Error(),
-		Data: []byte(Redact(strings.ToValidUTF8(string(data), "\uFFFD"))), Bytes: len(m.Data),
+		Data: []byte(redact.Text(strings.ToValidUTF8(string(data), "\uFFFD"))), Bytes: len(m.Data),
 	}
 }
 

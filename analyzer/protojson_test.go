@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/why401/why401/analyzer"
+	"github.com/why401/why401/analyzer/redact"
 )
 
 // likeProtojson compares what the decoder read with what Google's own library
@@ -105,7 +106,7 @@ func membersOf(p *loggingpb.LogEntry) map[string]string {
 		m["receiveTimestamp"] = clock(p.ReceiveTimestamp.AsTime())
 	}
 	if text, ok := p.Payload.(*loggingpb.LogEntry_TextPayload); ok {
-		m["textPayload"] = analyzer.Redact(text.TextPayload)
+		m["textPayload"] = redact.Text(text.TextPayload)
 	}
 	if r := p.HttpRequest; r != nil {
 		m["request"] = fmt.Sprint(r.Status, r.RequestMethod, r.RemoteIp, r.Latency.AsDuration())
@@ -114,7 +115,7 @@ func membersOf(p *loggingpb.LogEntry) map[string]string {
 		m["split"] = fmt.Sprint(s.Uid, s.Index, s.TotalSplits)
 	}
 	for name, value := range p.Labels {
-		m["labels."+name] = analyzer.RedactField(name, value)
+		m["labels."+name] = redact.Field(name, value)
 	}
 	return m
 }
@@ -136,7 +137,7 @@ func sameFields(t *testing.T, e *analyzer.Entry, payload map[string]any) {
 			if read, err := strconv.ParseFloat(f.Value, 64); err != nil || math.Abs(read-n) > 1e-9*math.Abs(n) {
 				t.Errorf("field %s = %q; protojson reads %v", f.Path, f.Value, n)
 			}
-		} else if s := analyzer.RedactField(f.Path, fmt.Sprint(value)); s != f.Value {
+		} else if s := redact.Field(f.Path, fmt.Sprint(value)); s != f.Value {
 			t.Errorf("field %s = %q; protojson reads %q", f.Path, f.Value, s)
 		}
 	}
@@ -191,11 +192,11 @@ func sameAudit(t *testing.T, e *analyzer.Entry, a *audit.AuditLog) {
 		want[fmt.Sprintf("authorizationInfo.%d.permission", i)] = info.Permission
 	}
 	for path, value := range want {
-		if got := e.Field(path); got != analyzer.RedactField(path, value) {
+		if got := e.Field(path); got != redact.Field(path, value) {
 			t.Errorf("field %s = %q; protojson reads %q", path, got, value)
 		}
 	}
-	if a.Status != nil && a.Status.Message != "" && !slices.Contains([]string{a.Status.Message, analyzer.Redact(a.Status.Message)}, e.Message) {
+	if a.Status != nil && a.Status.Message != "" && !slices.Contains([]string{a.Status.Message, redact.Text(a.Status.Message)}, e.Message) {
 		t.Errorf("message %q; protojson reads %q", e.Message, a.Status.Message)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/why401/why401/analyzer/redact"
 )
 
 // Bounds of a Joiner.
@@ -188,7 +190,7 @@ func (j *Joiner) take(id string) *Entry {
 		}
 		gap = false
 	}
-	whole.Message = Redact(joinTexts(texts))
+	whole.Message = redact.Text(joinTexts(texts))
 	if len(indexes) == a.total {
 		whole.Split = nil
 	} else {
@@ -198,12 +200,12 @@ func (j *Joiner) take(id string) *Entry {
 }
 
 // beginning returns a part's text without the rest of a token that the part
-// before it began: each part was redacted alone, so the cut hides from Redact
+// before it began: each part was redacted alone, so the cut hides from redact.Text
 // that its first characters continue a token.
 func beginning(text string, before []string, gap bool) string {
 	if gap {
 		if n := tokenRun(text); n >= 16 {
-			return markSecret + text[n:]
+			return redact.Secret + text[n:]
 		}
 		return text
 	}
@@ -252,7 +254,7 @@ func mergeFields(fields, more []Field) []Field {
 			fields = append(fields, f)
 		case known && fields[i].Value != f.Value:
 			rest := beginning(f.Value, []string{fields[i].Value}, false)
-			fields[i].Value = RedactField(f.Path, fields[i].Value+rest)
+			fields[i].Value = redact.Field(f.Path, fields[i].Value+rest)
 		}
 	}
 	return fields

@@ -9,6 +9,7 @@ import (
 
 	"github.com/why401/why401/analyzer"
 	"github.com/why401/why401/analyzer/conf"
+	"github.com/why401/why401/analyzer/redact"
 )
 
 // Check holds every rule against its own examples and near misses. The error
@@ -99,7 +100,7 @@ func (s *Set) whyNot(r *Rule, text string) string {
 		return "none of with stands in it"
 	}
 	var f folded
-	f.fold(analyzer.Redact(text))
+	f.fold(redact.Text(text))
 	for _, t := range r.templates {
 		if bytes.Contains(f.b, []byte(t.anchor)) {
 			return fmt.Sprintf("%q stands in it, the rest of the text does not, or a where does not hold", t.anchor)

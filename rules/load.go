@@ -14,6 +14,7 @@ import (
 
 	"github.com/why401/why401/analyzer"
 	"github.com/why401/why401/analyzer/conf"
+	"github.com/why401/why401/analyzer/redact"
 )
 
 //go:embed packs/*.yaml
@@ -174,5 +175,5 @@ func parsePack(file string, data []byte, bare bool) (*Pack, error) {
 
 // TextEntry makes an entry of a bare message, as `classify --text` takes it.
 func TextEntry(line string) *analyzer.Entry {
-	return &analyzer.Entry{Message: analyzer.Redact(line)}
+	return &analyzer.Entry{Message: redact.Text(line)}
 }

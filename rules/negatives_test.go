@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/why401/why401/analyzer"
+	"github.com/why401/why401/analyzer/redact"
 )
 
 // unrelated makes log entries of ordinary systems from the lines of
@@ -99,7 +100,7 @@ func (u *unrelated) next() *analyzer.Entry {
 		return e
 	case 5:
 		e := TextEntry("request failed")
-		e.Fields = []analyzer.Field{{Path: "msg", Value: e.Message}, {Path: "error", Value: analyzer.Redact(text)}, {Path: "service", Value: u.pick(plainWords)}}
+		e.Fields = []analyzer.Field{{Path: "msg", Value: e.Message}, {Path: "error", Value: redact.Text(text)}, {Path: "service", Value: u.pick(plainWords)}}
 		return e
 	}
 	return TextEntry(text)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/why401/why401/analyzer"
+	"github.com/why401/why401/analyzer/redact"
 )
 
 // asker presents tokens to one service.
@@ -82,7 +83,7 @@ func (a *asker) read(text string) []analyzer.Reason {
 	if a.classifier == nil {
 		return nil
 	}
-	return inContext(a.classifier, &analyzer.Entry{Message: analyzer.Redact(text), Severity: analyzer.SeverityWarning}).Reasons
+	return inContext(a.classifier, &analyzer.Entry{Message: redact.Text(text), Severity: analyzer.SeverityWarning}).Reasons
 }
 
 // inContext classifies what was said about a canary: of a text that says

@@ -22,6 +22,7 @@ import (
 
 	"github.com/why401/why401/analyzer"
 	"github.com/why401/why401/analyzer/healthjwt"
+	"github.com/why401/why401/analyzer/redact"
 )
 
 // maxKeys bounds the keys of a set that are looked at.
@@ -272,7 +273,7 @@ func clip(s string) string {
 	if r := []rune(s); len(r) > 64 {
 		return string(r[:64]) + "…"
 	}
-	return analyzer.Redact(s)
+	return redact.Text(s)
 }
 
 // algorithms lists what the keys that sign say they are for.

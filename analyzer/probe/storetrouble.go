@@ -12,7 +12,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/why401/why401/analyzer"
+	"github.com/why401/why401/analyzer/redact"
 )
 
 // trouble is why a secret store gave no answer. The words are those of the
@@ -58,7 +58,7 @@ func clipText(s string) string {
 	if r := []rune(s); len(r) > 160 {
 		s = string(r[:160]) + "…"
 	}
-	return analyzer.Redact(s)
+	return redact.Text(s)
 }
 
 // diagnose tells the troubles apart that one code of gRPC stands for.

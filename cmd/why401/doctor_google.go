@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/why401/why401/analyzer"
+	"github.com/why401/why401/analyzer/redact"
 	"github.com/why401/why401/sinks/logexport"
 )
 
@@ -73,13 +74,13 @@ func (env *environment) checkGoogle(ctx context.Context, cfg Config, o *doctorOp
 	}
 	own, as, err := reachGoogle(ctx, cfg, o.as, &setup)
 	if err != nil {
-		f := noted("Google Cloud", project, analyzer.StatusUnknown, "nothing in Google Cloud can be seen: %s", analyzer.Redact(oneLine(err.Error())))
+		f := noted("Google Cloud", project, analyzer.StatusUnknown, "nothing in Google Cloud can be seen: %s", redact.Text(oneLine(err.Error())))
 		f.Fix = []string{"gcloud auth application-default login"}
 		return []logexport.Finding{f}
 	}
 	c, err := logexport.OpenCheckup(ctx, setup, own, as)
 	if err != nil {
-		return []logexport.Finding{noted("Google Cloud", project, analyzer.StatusUnknown, "nothing in Google Cloud can be seen: %s", analyzer.Redact(oneLine(err.Error())))}
+		return []logexport.Finding{noted("Google Cloud", project, analyzer.StatusUnknown, "nothing in Google Cloud can be seen: %s", redact.Text(oneLine(err.Error())))}
 	}
 	found := c.Run(ctx)
 	if err := c.Close(); err != nil {

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/why401/why401/analyzer"
+	"github.com/why401/why401/analyzer/redact"
 )
 
 // Finding is what one check saw, and what mends it.
@@ -228,7 +229,7 @@ func brief(err error) string {
 	if r := []rune(text); len(r) > 160 {
 		text = string(r[:160]) + "…"
 	}
-	return analyzer.Redact(text)
+	return redact.Text(text)
 }
 
 // grantOn is the command that lets a member do something in a project.

@@ -1,4 +1,4 @@
-package analyzer
+package redact
 
 import "strings"
 
@@ -21,7 +21,7 @@ func (r *redactor) paren(i int) int {
 		}
 		text := s[i+1 : min(to, i+1+maxLook)]
 		if class != classSubject && to < len(s) && s[to] == ')' && !strings.HasPrefix(text, "eyJ") && strings.IndexByte(text, '@') < 0 && isOpaque(text) && !isCall(text) {
-			r.replace(i+1, to, markSecret)
+			r.replace(i+1, to, Secret)
 			return to
 		}
 		return 0
@@ -59,7 +59,7 @@ func (r *redactor) arguments(i int) int {
 		text, opening := s[from:to], s[i:from]
 		i = to
 		if !isKeptValue(text) && len(text) > 5 && !strings.HasPrefix(text, "eyJ") {
-			r.replace(from, to, markSecret)
+			r.replace(from, to, Secret)
 			done = to
 		}
 		if strings.HasPrefix(s[to:], opening) {
@@ -106,7 +106,7 @@ func (r *redactor) listed(i int) int {
 	case class == classCookie && strings.IndexByte(text, '=') > 0:
 		return r.cut(v, markCookie)
 	case class == classSecret && (!quoted || isOpaque(text)):
-		return r.cut(v, markSecret)
+		return r.cut(v, Secret)
 	}
 	return 0
 }
@@ -144,7 +144,7 @@ func (r *redactor) quotedAfterWord(i int) int {
 	if strings.HasPrefix(text, "eyJ") || strings.IndexByte(text, ' ') >= 0 || isPath(text) || len(text) < 12 || !isRandom(text) && !isHex(text, 24) {
 		return 0
 	}
-	r.replace(from, to, markSecret)
+	r.replace(from, to, Secret)
 	return to
 }
 
@@ -185,6 +185,6 @@ func (r *redactor) randomAfterWord(i int) int {
 		return 0
 	}
 	to = credentialEnd(s, from)
-	r.replace(from, to, markSecret)
+	r.replace(from, to, Secret)
 	return to
 }

@@ -1,4 +1,4 @@
-package analyzer
+package redact
 
 import (
 	"bufio"
@@ -76,8 +76,8 @@ func TestRedactTokens(t *testing.T) {
 		"exp is huge or negative": {madeUp(`{"alg":"HS256"}`, `{"exp":1e300,"iat":-5}`), "[jwt alg=HS256]"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := Redact(c.in); got != c.want {
-				t.Errorf("Redact(%q)\n got %q\nwant %q", c.in, got, c.want)
+			if got := Text(c.in); got != c.want {
+				t.Errorf("Text(%q)\n got %q\nwant %q", c.in, got, c.want)
 			}
 		})
 	}
@@ -164,11 +164,11 @@ func TestRedactSecrets(t *testing.T) {
 		"certificate subject":  {"subject=CN=api.example.com,O=Acme", "subject=CN=api.example.com,O=Acme"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := Redact(c.in)
+			got := Text(c.in)
 			if got != c.want {
-				t.Errorf("Redact(%q)\n got %q\nwant %q", c.in, got, c.want)
+				t.Errorf("Text(%q)\n got %q\nwant %q", c.in, got, c.want)
 			}
-			if again := Redact(got); again != got {
+			if again := Text(got); again != got {
 				t.Errorf("not idempotent: %q then %q", got, again)
 			}
 		})
@@ -178,20 +178,20 @@ func TestRedactSecrets(t *testing.T) {
 // TestRedactKeeps holds that failure messages, which rules match on, and other
 // talk of secrets pass unchanged.
 func TestRedactKeeps(t *testing.T) {
-	f, err := os.Open("testdata/redact_keeps.txt")
+	f, err := os.Open("testdata/keeps.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
 	lines := 0
 	for sc := bufio.NewScanner(f); sc.Scan(); lines++ {
-		if got := Redact(sc.Text()); got != sc.Text() {
+		if got := Text(sc.Text()); got != sc.Text() {
 			t.Errorf("changed\n  from %s\n  to   %s", sc.Text(), got)
 		}
 		if strings.Contains(sc.Text(), "eyJ") {
 			continue // judging a stub decodes it
 		}
-		if n := testing.AllocsPerRun(3, func() { Redact(sc.Text()) }); n > 1 { // sc.Text allocates once
+		if n := testing.AllocsPerRun(3, func() { Text(sc.Text()) }); n > 1 { // sc.Text allocates once
 			t.Errorf("%v allocations for %q", n, sc.Text())
 		}
 	}
@@ -206,7 +206,7 @@ func TestKeyShapes(t *testing.T) {
 		if !isShapeTail(tail[len(tail)-2], tail[len(tail)-1]) {
 			t.Errorf("%q is never looked for", k.prefix)
 		}
-		if got := Redact("x " + k.prefix + strings.Repeat("a1B2", 12)); got != "x [secret]" {
+		if got := Text("x " + k.prefix + strings.Repeat("a1B2", 12)); got != "x [secret]" {
 			t.Errorf("%q: %q", k.prefix, got)
 		}
 	}
@@ -251,12 +251,12 @@ func TestRedactField(t *testing.T) {
 		{"kid", "k1", "k1"},
 		{"", "plain", "plain"},
 	} {
-		got := RedactField(c.path, c.in)
+		got := Field(c.path, c.in)
 		if got != c.want {
-			t.Errorf("RedactField(%q, %q) = %q, want %q", c.path, c.in, got, c.want)
+			t.Errorf("Field(%q, %q) = %q, want %q", c.path, c.in, got, c.want)
 		}
-		if again := RedactField(c.path, got); again != got {
-			t.Errorf("RedactField(%q) is not idempotent: %q then %q", c.path, got, again)
+		if again := Field(c.path, got); again != got {
+			t.Errorf("Field(%q) is not idempotent: %q then %q", c.path, got, again)
 		}
 	}
 }
@@ -264,7 +264,7 @@ func TestRedactField(t *testing.T) {
 // TestRedactLeaks feeds the shapes in which real libraries were seen to leak
 // a token or a key. {token}, {secret} and {opaque} are made up at run time.
 func TestRedactLeaks(t *testing.T) {
-	text, err := os.ReadFile("testdata/redact_leaks.txt")
+	text, err := os.ReadFile("testdata/leaks.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +278,7 @@ func TestRedactLeaks(t *testing.T) {
 		secret, opaque := r.chosen(), r.opaque()
 		in := strings.NewReplacer("{token}", token, "{token%}", url.QueryEscape(token), "{head}", parts[0]+"."+parts[1][:24],
 			"{payload}", parts[1], "{secret}", secret, "{opaque}", opaque, `\n`, "\n").Replace(line)
-		got := Redact(in)
+		got := Text(in)
 		for _, gone := range []string{parts[1], parts[1][:24], parts[2], secret, opaque} {
 			if strings.Contains(in, gone) && strings.Contains(got, gone) {
 				t.Errorf("survives in %q:\n%s", got, line)

@@ -1,10 +1,10 @@
-package analyzer
+package redact
 
 import "strings"
 
 // markers are the words that redaction, here and elsewhere, leaves behind.
 var markers = [...]string{
-	"[jwt", markSecret, markCookie, markSubject, markEmail, markDropped, "[pem ",
+	"[jwt", Secret, markCookie, markSubject, markEmail, markDropped, "[pem ",
 	"[REDACTED", "[Redacted", "[FILTERED", "[Filtered", "[PII ", "[hidden", "[masked", "[object ", "[Object",
 }
 

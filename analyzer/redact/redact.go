@@ -1,8 +1,15 @@
-package analyzer
+// Package redact takes tokens, secrets, e-mail addresses and raw subjects out
+// of text: of every log line before anything of it is kept, and of whatever
+// others tell (errors of servers, answers of services) before it is shown.
+//
+// [Text] reads prose, [Field] the value of a named field. Both replace what
+// they find by a marker in brackets, never by a part of it, leave the words
+// that rules read, and change nothing in their own output.
+package redact
 
 import "strings"
 
-// Redact strips tokens, secrets, e-mail addresses and raw subjects from free
+// Text strips tokens, secrets, e-mail addresses and raw subjects from free
 // text and leaves the words around them, because rules match on those words.
 //
 // A compact JWT (also encoded, wrapped or cut short) becomes
@@ -10,8 +17,8 @@ import "strings"
 // "[secret]", cookies "[cookie]", subjects "[sub]", addresses "[email]" and
 // PEM blocks "[pem LABEL]". A text that holds none of them is returned as it
 // is, without allocation. The work is linear in len(s), whatever s holds, and
-// Redact(Redact(s)) == Redact(s).
-func Redact(s string) string {
+// Text(Text(s)) == Text(s).
+func Text(s string) string {
 	for range maxPasses {
 		t := redactRuns(redactOnce(s))
 		if t == s {
@@ -28,25 +35,27 @@ func Redact(s string) string {
 // Ordinary texts settle in the second pass; the rest is for hostile ones.
 const maxPasses = 6
 
-// The markers that stand for what was removed.
+// Secret stands for a credential that was removed.
+const Secret = "[secret]"
+
+// The other markers that stand for what was removed.
 const (
-	markSecret  = "[secret]"
 	markCookie  = "[cookie]"
 	markSubject = "[sub]"
 	markEmail   = "[email]"
 	markDropped = "[redacted]"
 )
 
-// RedactField does the same for the value of a structured field. The last
+// Field does the same for the value of a structured field. The last
 // named element of path (array indexes are skipped) decides what a value is
 // that does not show it: a password, a cookie, a subject. Values of other
 // fields are read as free text.
-func RedactField(path, value string) string {
+func Field(path, value string) string {
 	if value == "" {
 		return value
 	}
 	if isReference(path, value) {
-		return Redact(value)
+		return Text(value)
 	}
 	leaf, parent := fieldNames(path)
 	class := classOfName(leaf)
@@ -62,9 +71,9 @@ func RedactField(path, value string) string {
 		class = classNone
 	}
 	if class == classNone || class == classHolder {
-		return Redact(value)
+		return Text(value)
 	}
-	if isKeptValue(value) && Redact(value) == value && (value[0] != '[' || isOneMarker(value)) {
+	if isKeptValue(value) && Text(value) == value && (value[0] != '[' || isOneMarker(value)) {
 		return value
 	}
 	switch class {
@@ -72,30 +81,30 @@ func RedactField(path, value string) string {
 		return markCookie
 	case classSubject:
 		if isMachine(value) {
-			return Redact(value)
+			return Text(value)
 		}
 		return markSubject
 	case classEmail:
 		if isMachine(value) {
-			return Redact(value)
+			return Text(value)
 		}
 		return markEmail
 	case classAuth, classToken:
-		t := Redact(value)
+		t := Text(value)
 		if t != value || strings.ContainsAny(value, " \t\n") || !isOpaque(value) {
 			return t
 		}
 	case classSecret, classJWK:
 		if strings.HasPrefix(value, "eyJ") {
-			if t := Redact(value); strings.HasPrefix(t, "[jwt") && isOneMarker(t) {
+			if t := Text(value); strings.HasPrefix(t, "[jwt") && isOneMarker(t) {
 				return t
 			}
 		}
 		if isResourceName(value) {
-			return Redact(value)
+			return Text(value)
 		}
 	}
-	return markSecret
+	return Secret
 }
 
 // isOneMarker tells a marker, or another word in brackets, from one with text

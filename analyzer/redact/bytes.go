@@ -1,4 +1,4 @@
-package analyzer
+package redact
 
 import "strings"
 
@@ -226,7 +226,7 @@ func redactRuns(s string) string {
 			to = next
 		}
 		from, to = randomLines(s, from, to, r.last)
-		r.replace(from, to, markSecret)
+		r.replace(from, to, Secret)
 		i = to + minRun - 1
 	}
 	return r.text()

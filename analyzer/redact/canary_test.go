@@ -1,4 +1,4 @@
-package analyzer
+package redact
 
 import (
 	"encoding/base64"
@@ -143,7 +143,7 @@ func TestCanaries(t *testing.T) {
 				for range r.IntN(4) - 1 { // half of them as they are, then inside JSON once and twice
 					in = quoteJSON("log: " + in)
 				}
-				got, field := Redact(in), RedactField("message", in)
+				got, field := Text(in), Field("message", in)
 				left := survivor(got, gone)
 				if left == "" {
 					left = survivor(field, gone)
@@ -166,8 +166,8 @@ func TestSecretFields(t *testing.T) {
 	for range 200 {
 		secret := r.chosen()
 		for _, path := range []string{"config.jwt_secret", "password", "db.password.value", "env.JWT_SECRET", "headers.x-api-key.0"} {
-			if got := RedactField(path, secret); got != markSecret {
-				t.Errorf("RedactField(%q, %q) = %q", path, secret, got)
+			if got := Field(path, secret); got != Secret {
+				t.Errorf("Field(%q, %q) = %q", path, secret, got)
 			}
 		}
 	}

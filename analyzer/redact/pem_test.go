@@ -1,4 +1,4 @@
-package analyzer
+package redact
 
 import (
 	"crypto/ecdsa"
@@ -67,7 +67,7 @@ func TestPrivateKeys(t *testing.T) {
 		lines := strings.Split(strings.TrimSpace(block), "\n")
 		for name, carry := range pemCarriers {
 			in := carry(block)
-			got := Redact(in)
+			got := Text(in)
 			if left := survivor(got, lines[1:len(lines)-1]); left != "" {
 				t.Errorf("%s, %s: %q survives\n in  %q\n out %q", label, name, left, in, got)
 			}
@@ -120,7 +120,7 @@ func testPrivateJWKs(t *testing.T, prime *rsa.PrivateKey, curve *ecdsa.PrivateKe
 			}
 			in += form.close
 			for range 2 {
-				if got, left := Redact(in), ""; true {
+				if got, left := Text(in), ""; true {
 					if left = survivor(got, gone); left != "" {
 						t.Errorf("%s, %s: %q survives\n in  %q\n out %q", kty, name, left, in, got)
 					}

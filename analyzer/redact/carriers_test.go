@@ -1,4 +1,4 @@
-package analyzer
+package redact
 
 import (
 	"encoding/base64"
@@ -20,10 +20,10 @@ type carrier struct {
 	fill func(cred string) string
 }
 
-// readCarriers reads testdata/redact_carriers.txt, whose lines are texts with
+// readCarriers reads testdata/carriers.txt, whose lines are texts with
 // {c} for the credential, {q} for its percent-encoded form, in sections that say what is put there.
 func readCarriers(t testing.TB) map[string][]carrier {
-	text, err := os.ReadFile("testdata/redact_carriers.txt")
+	text, err := os.ReadFile("testdata/carriers.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func readCarriers(t testing.TB) map[string][]carrier {
 			continue
 		}
 		if !strings.Contains(line, "{c}") && !strings.Contains(line, "{q}") {
-			t.Fatalf("redact_carriers.txt: nothing to fill in %q", line)
+			t.Fatalf("carriers.txt: nothing to fill in %q", line)
 		}
 		sections[section] = append(sections[section], carrier{line, func(c string) string {
 			return strings.NewReplacer("{c}", c, "{q}", url.QueryEscape(c), "{nl}", "\n").Replace(line)

@@ -1,4 +1,4 @@
-package analyzer
+package redact
 
 import "strings"
 
@@ -24,7 +24,7 @@ func (r *redactor) decide(k *keyed, v fieldValue) int {
 		return 0
 	case classJWK:
 		if (k.quoted && v.quoted && len(text) >= 8 || len(text) >= 16) && isTokenText(text) {
-			return r.cut(v, markSecret)
+			return r.cut(v, Secret)
 		}
 		return 0
 	}
@@ -39,7 +39,7 @@ func (r *redactor) decide(k *keyed, v fieldValue) int {
 		if v.bracket {
 			return r.list(v)
 		}
-		return r.cut(v, markSecret)
+		return r.cut(v, Secret)
 	}
 	return 0
 }
@@ -65,7 +65,7 @@ func (r *redactor) list(v fieldValue) int {
 	if at := strings.IndexByte(lineOf(r.s[to:min(len(r.s), to+maxList)]), closing); at >= 0 {
 		to += at
 	}
-	r.replace(v.from, to, markSecret)
+	r.replace(v.from, to, Secret)
 	return to
 }
 
@@ -152,7 +152,7 @@ func (r *redactor) authorization(k *keyed, v fieldValue) int {
 		if isKeptValue(text) || strings.HasPrefix(text, "eyJ") || !isOpaque(text) && !(k.firm && v.quoted && strings.IndexByte(text, ' ') < 0 && len(text) >= 8) {
 			return 0
 		}
-		return r.cut(v, markSecret)
+		return r.cut(v, Secret)
 	}
 	gap := skipGap(s, end)
 	if gap == end || gap >= len(s) || strings.HasPrefix(s[gap:], "eyJ") || isMarkerAt(s, gap) {
@@ -176,7 +176,7 @@ func (r *redactor) authorization(k *keyed, v fieldValue) int {
 	default:
 		to = bareEnd(s, gap)
 	}
-	r.replace(gap, to, markSecret)
+	r.replace(gap, to, Secret)
 	return to
 }
 

@@ -1,4 +1,4 @@
-package analyzer
+package redact
 
 import "strings"
 
@@ -22,7 +22,7 @@ func (r *redactor) address(i, n int) int {
 			from--
 		}
 		if colon := strings.IndexByte(s[from:i], ':'); colon >= 0 && from+colon+1 < i && !isMarkerAt(s, from+colon+1) {
-			r.replace(from+colon+1, i, markSecret)
+			r.replace(from+colon+1, i, Secret)
 			return i
 		}
 	}
@@ -107,7 +107,7 @@ func (r *redactor) phrase(i, n int) int {
 			return 0
 		}
 		to := i + 2 + len(lineOf(s[i+2:]))
-		r.replace(i+2, to, markSecret)
+		r.replace(i+2, to, Secret)
 		return to
 	case strings.HasSuffix(before, "subject invalid. expected"): // jsonwebtoken
 		v := readValue(s, i+1, ':')
@@ -143,7 +143,7 @@ func (r *redactor) userinfo(i int) int {
 	default:
 		return 0
 	}
-	r.replace(from, i+at, markSecret)
+	r.replace(from, i+at, Secret)
 	return i + at
 }
 
@@ -164,7 +164,7 @@ func (r *redactor) rubyString(i int) int {
 	if to <= from || isKeptValue(s[from:to]) {
 		return 0
 	}
-	r.replace(from, to, markSecret)
+	r.replace(from, to, Secret)
 	return i
 }
 

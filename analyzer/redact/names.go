@@ -1,4 +1,4 @@
-package analyzer
+package redact
 
 // A nameClass says what the value beside a name is.
 type nameClass uint8

@@ -1,4 +1,4 @@
-package analyzer
+package redact
 
 import (
 	"strings"
@@ -14,17 +14,17 @@ var benchLines = map[string]string{
 }
 
 // BenchmarkRedact measures lines that hold nothing to remove, which is nearly
-// all of them: go test -run '^$' -bench Redact ./analyzer
+// all of them: go test -run '^$' -bench . ./analyzer/redact
 func BenchmarkRedact(b *testing.B) {
 	for name, line := range benchLines {
 		b.Run(name, func(b *testing.B) {
-			if Redact(line) != line {
-				b.Fatalf("changed to %q", Redact(line))
+			if Text(line) != line {
+				b.Fatalf("changed to %q", Text(line))
 			}
 			b.SetBytes(int64(len(line)))
 			b.ReportAllocs()
 			for b.Loop() {
-				Redact(line)
+				Text(line)
 			}
 		})
 	}
@@ -36,7 +36,7 @@ func BenchmarkRedactLeak(b *testing.B) {
 	b.SetBytes(int64(len(line)))
 	b.ReportAllocs()
 	for b.Loop() {
-		Redact(line)
+		Text(line)
 	}
 }
 
@@ -47,7 +47,7 @@ func BenchmarkRedactHostile(b *testing.B) {
 			line := strings.Repeat(unit, 1<<20/len(unit))
 			b.SetBytes(int64(len(line)))
 			for b.Loop() {
-				Redact(line)
+				Text(line)
 			}
 		})
 	}

@@ -1,4 +1,4 @@
-package analyzer
+package redact
 
 import (
 	"math/rand/v2"
@@ -70,7 +70,7 @@ func TestRedactIsLinear(t *testing.T) {
 		long := shape(4 * small)
 		took := shortest(1, long)
 		slowest = max(slowest, took)
-		if out := Redact(long); len(out) > 4*len(long) {
+		if out := Text(long); len(out) > 4*len(long) {
 			t.Errorf("%d bytes of %.60q grow to %d", len(long), long, len(out))
 		}
 		if took > bound && shortest(3, long) > bound {
@@ -80,12 +80,12 @@ func TestRedactIsLinear(t *testing.T) {
 	t.Logf("slowest of %d: %v for %d KB", len(shapes), slowest, 4*small>>10)
 }
 
-// shortest returns the shortest time that Redact(s) takes in so many tries.
+// shortest returns the shortest time that Text(s) takes in so many tries.
 func shortest(tries int, s string) time.Duration {
 	best := time.Duration(1<<63 - 1)
 	for range tries {
 		start := time.Now()
-		Redact(s)
+		Text(s)
 		best = min(best, time.Since(start))
 	}
 	return best

@@ -1,4 +1,4 @@
-package analyzer
+package redact
 
 import (
 	"bytes"
@@ -67,7 +67,7 @@ func (r *redactor) scheme(i int) int {
 	if to > from+maxLook {
 		to = credentialEnd(s, from)
 	}
-	r.replace(from, to, markSecret)
+	r.replace(from, to, Secret)
 	return to
 }
 
@@ -197,7 +197,7 @@ func (r *redactor) shape(i int) int {
 		if to-from-n < k.min {
 			continue
 		}
-		r.replace(from, to, markSecret)
+		r.replace(from, to, Secret)
 		return to
 	}
 	return 0
@@ -217,12 +217,12 @@ func (r *redactor) awsOrGoogleKey(i int) int {
 	switch s[i : i+4] {
 	case "AKIA", "ASIA":
 		if to := runEnd(s, i, kindUpper|kindDigit, 64); to-i >= 20 {
-			r.replace(i, to, markSecret)
+			r.replace(i, to, Secret)
 			return to
 		}
 	case "AIza":
 		if to := runEnd(s, i, kindWord, 128); to-i >= 30 {
-			r.replace(i, to, markSecret)
+			r.replace(i, to, Secret)
 			return to
 		}
 	}
@@ -272,7 +272,7 @@ func (r *redactor) flag(i int) int {
 	if !isOpaque(text) && !(class == classSecret && (isLineEnd(s, v.to) || strings.HasPrefix(s[v.to:], " -"))) {
 		return 0
 	}
-	return r.cut(v, markSecret)
+	return r.cut(v, Secret)
 }
 
 // curlUser replaces the password in curl -u user:password. The user is at i.
@@ -283,6 +283,6 @@ func (r *redactor) curlUser(i int) int {
 		return 0
 	}
 	v = v.whole(r.s)
-	r.replace(v.from+colon+1, v.to, markSecret)
+	r.replace(v.from+colon+1, v.to, Secret)
 	return v.to
 }

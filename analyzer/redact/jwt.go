@@ -1,4 +1,4 @@
-package analyzer
+package redact
 
 import (
 	"encoding/base64"
