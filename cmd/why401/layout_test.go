@@ -22,9 +22,9 @@ var mayImport = map[string][]string{
 	"analyzer/probe":     {"analyzer", "analyzer/conf", "analyzer/healthjwt", "analyzer/redact"},
 	"rules":              {"analyzer", "analyzer/conf", "analyzer/redact"},
 	"sinks":              {"analyzer", "analyzer/conf"},
-	"sinks/deploy":       {},           // what operators apply, as files: it needs nobody
+	"sinks/deploy":       {},                              // what operators apply, as files: it needs nobody
 	"sinks/logexport":    {"analyzer", "analyzer/redact"}, // makes and examines the way in, on Google Cloud; only setup and doctor need it
-	"sinks/web":          {"analyzer"}, // the page: a sink of its own, with templates and pictures that no other needs
+	"sinks/web":          {"analyzer"},                    // the page: a sink of its own, with templates and pictures that no other needs
 	"cmd/why401":         {"analyzer", "analyzer/conf", "analyzer/redact", "analyzer/source", "analyzer/store", "analyzer/lab", "analyzer/probe", "analyzer/healthjwt", "rules", "sinks", "sinks/deploy", "sinks/logexport", "sinks/web"},
 	"analyzer/healthjwt": {},
 }
