@@ -104,11 +104,6 @@ func (c *complaint) seek(list []*Change, from, until time.Time, keep func(*Chang
 
 func (c *complaint) holds(f *fact) bool { return c.tell(f).answer == yes }
 
-// all reports whether every one of the facts holds.
-func (c *complaint) all(facts []*fact) bool {
-	return !slices.ContainsFunc(facts, func(f *fact) bool { return !c.holds(f) })
-}
-
 // negate is a fact that holds when f is known not to.
 func negate(f *fact, name string, words string) *fact {
 	return &fact{name, f.signal, func(c *complaint) (answer, string) {
@@ -119,24 +114,5 @@ func negate(f *fact, name string, words string) *fact {
 			return yes, words
 		}
 		return unknown, ""
-	}}
-}
-
-// both holds when all of the facts do; it says what they say.
-func both(name string, s signal, facts ...*fact) *fact {
-	return &fact{name, s, func(c *complaint) (answer, string) {
-		words := ""
-		for _, f := range facts {
-			t := c.tell(f)
-			if t.answer != yes {
-				return t.answer, ""
-			}
-			if words == "" {
-				words = t.words
-			} else {
-				words += "; " + t.words
-			}
-		}
-		return yes, words
 	}}
 }

@@ -294,7 +294,7 @@ func parseStatus(s []byte) int {
 // as proto3 JSON allows and tools that know no integers do: 401.0, 4.01e2. It
 // returns -1 for what is none or negative.
 func wholeNumber(s []byte) int {
-	if len(s) > len("-1.7976931348623157e+308") || bytes.IndexAny(s, ".eE") < 0 {
+	if len(s) > len("-1.7976931348623157e+308") || !bytes.ContainsAny(s, ".eE") {
 		return -1
 	}
 	n, err := strconv.ParseFloat(string(s), 64)

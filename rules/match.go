@@ -22,7 +22,6 @@ type match struct {
 // reading is the work space of one classification.
 type reading struct {
 	parts   []part
-	fold    folded
 	hits    []hit
 	present map[int32]bool // context patterns seen anywhere in the entry
 	framed  map[int32]bool // and those in its stack frames

@@ -203,6 +203,12 @@ key: "[secret]" # default
 	if diff := cmp.Diff(want, strings.ReplaceAll(out.String(), file, "FILE")); diff != "" {
 		t.Errorf("printed (-want +got):\n%s", diff)
 	}
+	for ref, want := range map[string]string{"env:SLACK_URL": "env:SLACK_URL", "file:/run/key": "file:/run/key", "env:": `"[secret]"`, "file://x": `"[secret]"`, "hunter2": `"[secret]"`} {
+		s, out := settings{Key: ref}, strings.Builder{}
+		if err := Print(&out, &s, nil); err != nil || !strings.Contains(out.String(), "\nkey: "+want+"\n") {
+			t.Errorf("secret %q: %v, wanted %s in\n%s", ref, err, want, out.String())
+		}
+	}
 	if err := Print(&out, 5, nil); err == nil {
 		t.Error("printing a number gave no error")
 	}

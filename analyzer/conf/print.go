@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -14,8 +15,8 @@ import (
 )
 
 // Print writes v, a struct or a pointer to one, as YAML that Load reads back
-// to the same values, secrets excepted: fields tagged `secret:"true"`, JWTs
-// and passwords of URLs are masked. With origins (nil for none) every option
+// to the same values, secrets excepted: fields tagged `secret:"true"` (but for
+// env:NAME and file:PATH), JWTs and passwords of URLs are masked. With origins (nil for none) every option
 // gets a comment that says where its value came from.
 func Print(w io.Writer, v any, origins Origins) error {
 	p := printer{origins: origins}
@@ -143,9 +144,12 @@ func inline(v reflect.Value, secret bool) (string, bool) {
 	return fmt.Sprint(v.Interface()), true
 }
 
-// masked hides a secret, but not that it is missing.
+// reference names where a secret lies and is none itself.
+var reference = regexp.MustCompile(`^(?:env:[A-Za-z_][A-Za-z0-9_]*|file:(?:[^/].*|/[^/].*))$`)
+
+// masked hides a secret, but not that it is missing, nor where it lies.
 func masked(s string, secret bool) string {
-	if secret && s != "" {
+	if secret && s != "" && !reference.MatchString(s) {
 		return strconv.Quote(mask)
 	}
 	return scalarText(hush(s))

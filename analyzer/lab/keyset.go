@@ -244,7 +244,10 @@ func readKeys(body []byte, url string) (map[string]crypto.PublicKey, error) {
 	for _, k := range doc.Keys {
 		switch k["kty"] {
 		case "EC":
-			out[k["kid"]] = &ecdsa.PublicKey{Curve: elliptic.P256(), X: number(k["x"]), Y: number(k["y"])}
+			point := append([]byte{4}, append(number(k["x"]).FillBytes(make([]byte, 32)), number(k["y"]).FillBytes(make([]byte, 32))...)...)
+			if key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point); err == nil {
+				out[k["kid"]] = key
+			}
 		case "RSA":
 			out[k["kid"]] = &rsa.PublicKey{N: number(k["n"]), E: int(number(k["e"]).Int64())}
 		}

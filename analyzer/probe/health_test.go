@@ -118,7 +118,7 @@ func TestHostileHealth(t *testing.T) {
 			}
 		}, analyzer.StatusUnknown, "answers more than", "fingerprint"},
 		{"deep", text(200, strings.Repeat(`{"details":`, 90_000)), analyzer.StatusUnknown, "what is no JSON", "fingerprint"},
-		{"a redirect", http.RedirectHandler("https://127.0.0.2/", 302).ServeHTTP, analyzer.StatusUnknown, "elsewhere", "fingerprint"},
+		{"a redirect", http.RedirectHandler("https://127.0.0.2/", http.StatusFound).ServeHTTP, analyzer.StatusUnknown, "elsewhere", "fingerprint"},
 		{"a cached answer", extended(`{"version":1,"nonce":"AAAAAAAAAAAAAAAAAAAAAAAAAA","secrets":[]}`), analyzer.StatusUnknown, "a cache stands before it", "fingerprint"},
 		{"another version", extended(`{"version":9,"nonce":"NONCE","secrets":[]}`), analyzer.StatusUnknown, "speaks version 9", "fingerprint"},
 		{"a thousand secrets", extended(`{"version":1,"nonce":"NONCE","secrets":[%s{}]}`, strings.Repeat("{},", 999)), analyzer.StatusUnknown, "lists 1000 secrets", "fingerprint"},

@@ -3,7 +3,6 @@ package probe
 import (
 	"bytes"
 	"crypto"
-	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -205,11 +204,7 @@ func (j *jwk) public() (crypto.PublicKey, error) {
 }
 
 func (j *jwk) curve() (crypto.PublicKey, error) {
-	curves := map[string]struct {
-		curve elliptic.Curve
-		check ecdh.Curve
-	}{"P-256": {elliptic.P256(), ecdh.P256()}, "P-384": {elliptic.P384(), ecdh.P384()}, "P-521": {elliptic.P521(), ecdh.P521()}}
-	c, known := curves[j.Crv]
+	curve, known := map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384(), "P-521": elliptic.P521()}[j.Crv]
 	if !known {
 		return nil, nil
 	}
@@ -217,15 +212,16 @@ func (j *jwk) curve() (crypto.PublicKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	size := (c.curve.Params().BitSize + 7) / 8
+	size := (curve.Params().BitSize + 7) / 8
 	if x.BitLen() > 8*size || y.BitLen() > 8*size {
 		return nil, errors.New("x and y are no point of its curve")
 	}
 	point := append([]byte{4}, append(x.FillBytes(make([]byte, size)), y.FillBytes(make([]byte, size))...)...)
-	if _, err := c.check.NewPublicKey(point); err != nil {
+	key, err := ecdsa.ParseUncompressedPublicKey(curve, point)
+	if err != nil {
 		return nil, errors.New("x and y are no point of its curve")
 	}
-	return &ecdsa.PublicKey{Curve: c.curve, X: x, Y: y}, nil
+	return key, nil
 }
 
 func pair(a, b, names string) (x, y *big.Int, err error) {

@@ -5,8 +5,6 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"github.com/why401/why401/analyzer"
 	"github.com/why401/why401/analyzer/conf"
 	"github.com/why401/why401/analyzer/probe"
@@ -108,25 +106,4 @@ func defaultConfig() Config {
 		Web:       WebConfig{Listen: "127.0.0.1:9401"},
 		Log:       LogConfig{Level: "info"},
 	}
-}
-
-func newCheckCmd(env *environment) *cobra.Command {
-	cmd := &cobra.Command{Use: "check", Short: "validate without running, all problems at once", RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	var file string
-	config := &cobra.Command{
-		Use: "config", Short: "check a configuration file", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			if _, _, err := env.load(file, nil); err != nil {
-				return err
-			}
-			fmt.Fprintln(env.stdout, "configuration ok")
-			return nil
-		},
-	}
-	config.Flags().StringVarP(&file, "config", "c", "", "configuration file")
-	cmd.AddCommand(config, &cobra.Command{
-		Use: "rules [FILE|DIR…]", Short: "check rule packs, ours or the given ones, against their own examples",
-		RunE: func(_ *cobra.Command, args []string) error { return env.testRules(args) },
-	})
-	return cmd
 }

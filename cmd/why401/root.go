@@ -23,6 +23,7 @@ func newRoot(env *environment) *cobra.Command {
 		newAnalyzeCmd(env),
 		newCheckCmd(env),
 		newClassifyCmd(env),
+		newConfigCmd(env),
 		newDemoCmd(env),
 		newDoctorCmd(env),
 		newExplainCmd(env),

@@ -33,6 +33,10 @@ func newServeCmd(env *environment) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			log := env.logger(cfg.Log.Level)
+			for _, p := range env.strayVariables(&cfg, file) {
+				log.Warn().Str("variable", p.File).Str("hint", p.Hint).Msg("a variable of ours sets no option")
+			}
 			return env.serve(cmd.Context(), cfg, again)
 		},
 	}

@@ -330,11 +330,11 @@ func TestCloudPolicies(t *testing.T) {
 		if text := p.Documentation.Content + p.Documentation.Subject; strings.Contains(text, "{{") || text == "" {
 			t.Errorf("%s: %q", q.AlertRule, text)
 		}
-		wait, _ := time.ParseDuration(r.For + "0s")
-		if r.For == "" {
-			wait = 0
-		} else if wait, _ = time.ParseDuration(r.For); wait == 0 {
-			t.Errorf("%s: no duration in %q", q.AlertRule, r.For)
+		var wait time.Duration
+		if r.For != "" {
+			if wait, _ = time.ParseDuration(r.For); wait == 0 {
+				t.Errorf("%s: no duration in %q", q.AlertRule, r.For)
+			}
 		}
 		if want := fmt.Sprintf("%ds", int(wait.Seconds())); q.Duration != want || int(wait.Seconds())%60 != 0 {
 			t.Errorf("%s: duration %s; want %s, in whole minutes", q.AlertRule, q.Duration, want)
