@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,7 +21,8 @@ type Options struct {
 	// same entries.
 	Seed uint64
 	// Start is the virtual time at which the scenario begins. The zero value
-	// lets it end about now.
+	// lets it end just before the play does: whoever knocks after that meets
+	// clocks that agree with the wall, and comes after all that was played.
 	Start time.Time
 	// Emit takes one LogEntry in proto3 JSON, from one goroutine at a time;
 	// the bytes are its own. A slow Emit slows the platform down; an error
@@ -56,8 +58,8 @@ type platform struct {
 	begins    time.Time
 	pepper    []byte // of /health/jwt
 	door      door
-	turn      sync.Mutex // whoever acts: the plan, or a request through the door
-	speed     float64
+	turn      sync.Mutex  // whoever acts: the plan, or a request through the door
+	live      atomic.Bool // virtual time is that of the wall
 	partner   partner
 	lacking   map[string]bool // users without the role
 	long      map[string]bool // users whose tokens are padded
@@ -80,6 +82,9 @@ func Run(ctx context.Context, sc Scenario, o Options) (Truth, error) {
 	start := o.Start
 	if start.IsZero() {
 		start = time.Now().Add(-sc.Duration).Truncate(time.Second)
+		if o.Speed > 0 {
+			start = start.Add(time.Duration(float64(sc.Duration)/o.Speed) - 2*time.Second)
+		}
 	}
 	p, err := newPlatform(ctx, sc, o, start)
 	if err != nil {
@@ -95,12 +100,13 @@ func Run(ctx context.Context, sc Scenario, o Options) (Truth, error) {
 
 func newPlatform(ctx context.Context, sc Scenario, o Options, start time.Time) (*platform, error) {
 	p := &platform{
-		scenario: sc, sockets: o.Sockets, speed: o.Speed, begins: start, clock: &clock{now: start}, luck: newChance(o.Seed, 1),
+		scenario: sc, sockets: o.Sockets, begins: start, clock: &clock{now: start}, luck: newChance(o.Seed, 1),
 		logs:  &sink{ctx: ctx, emit: o.Emit, luck: newChance(o.Seed, 2)},
 		tally: &tally{counts: map[countKey]*Count{}}, plan: &plan{},
 		services: map[string]*service{}, passwords: map[string]string{}, pepper: []byte(rand.Text() + rand.Text()),
 		lacking: map[string]bool{}, long: map[string]bool{},
 	}
+	p.live.Store(o.Speed == 1)
 	var err error
 	if p.identity, err = newIdentity(p.clock.Now); err != nil {
 		return nil, err
@@ -162,6 +168,7 @@ func (p *platform) play(ctx context.Context, o Options, truth *Truth) error {
 	if err := p.plan.run(ctx, p.clock, pc, p.begins.Add(p.scenario.Duration), &p.turn, p.failed); err != nil || o.Watch == nil {
 		return err
 	}
+	p.live.Store(p.live.Load() || o.Start.IsZero())
 	return o.Watch(ctx, &View{p})
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -124,6 +123,16 @@ func (a *alertmanagerServer) told(status string) []page {
 		}
 	}
 	return out
+}
+
+// pagesOf counts the pages that name a cause.
+func (a *alertmanagerServer) pagesOf(cause string) (n int) {
+	for _, p := range a.told("firing") {
+		if p.Alerts[0].Annotations["cause"] == cause {
+			n++
+		}
+	}
+	return n
 }
 
 func getJSON(url string, v any) error {

@@ -93,11 +93,16 @@ func (env *environment) demo(ctx context.Context, sc lab.Scenario, o demoOptions
 		return exitWith(exitBackend, err)
 	}
 	defer func() { _ = held.Close() }() // likewise
-	p, err := analyzer.NewPipeline(ctx, set, held, nil, analyzer.LedgerConfig{JoinSpan: 10 * time.Minute})
+	probes := newDemoProbes(sc)
+	classifier := probes.traces.Listen(set)
+	p, err := analyzer.NewPipeline(ctx, classifier, held, nil, analyzer.LedgerConfig{JoinSpan: 10 * time.Minute})
 	if err != nil {
 		return exitWith(exitBackend, err)
 	}
-	diagnosis := analyzer.DiagnosisConfig{KeyDomains: sc.Domains()}
+	p.LeaveOut(probes.traces.Own)
+	diagnosis := func() analyzer.DiagnosisConfig {
+		return analyzer.DiagnosisConfig{KeyDomains: sc.Domains(), Probes: probes.results()}
+	}
 	page, err := env.openDemoPage(ctx, p, held, diagnosis, o)
 	if err != nil {
 		return err
@@ -108,11 +113,17 @@ func (env *environment) demo(ctx context.Context, sc lab.Scenario, o demoOptions
 	if page.url != "" {
 		env.say("demo: look at %s", page.url)
 	}
-	truth, err := env.play(ctx, sc, o.seed, server, p)
+	truth, err := env.play(ctx, sc, o.seed, server, p, func(ctx context.Context, v *lab.View) error {
+		took, err := probes.look(ctx, v, classifier, func(c analyzer.Change) { _ = p.Tell(ctx, "probe", c) }) // in memory
+		if n := len(probes.results()); err == nil && n > 0 {
+			env.say("demo: looked at the services from outside: %d checks in %s", n, took.Round(100*time.Millisecond))
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	found := findingOf(p, diagnosis)
+	found := findingOf(p, diagnosis())
 	judge := lab.NewJudge(sc)
 	judge.Observe(truth.End, found.Incidents)
 	for _, f := range judge.Result(&truth, o.seed).Findings {
@@ -130,8 +141,9 @@ func (env *environment) demo(ctx context.Context, sc lab.Scenario, o demoOptions
 
 func (env *environment) say(f string, args ...any) { fmt.Fprintf(env.stderr, f+"\n", args...) }
 
-// play runs the platform until all of its entries have come back.
-func (env *environment) play(ctx context.Context, sc lab.Scenario, seed uint64, server *source.Embedded, p *analyzer.Pipeline) (truth lab.Truth, err error) {
+// play runs the platform until all of its entries have come back. last looks
+// at it when all is played, before its services end.
+func (env *environment) play(ctx context.Context, sc lab.Scenario, seed uint64, server *source.Embedded, p *analyzer.Pipeline, last func(context.Context, *lab.View) error) (truth lab.Truth, err error) {
 	pull, err := source.NewPubSub(server.Config())
 	if err != nil {
 		return truth, exitWith(exitBackend, err)
@@ -144,7 +156,7 @@ func (env *environment) play(ctx context.Context, sc lab.Scenario, seed uint64, 
 		Seed:  seed,
 		Emit:  func(ctx context.Context, entry []byte) error { return server.Publish(ctx, entry) },
 		Logf:  func(f string, args ...any) { env.say("demo: "+f, args...) },
-		Speed: 90, Sockets: true,
+		Speed: 120, Sockets: true, Watch: last, Every: 2 * sc.Duration,
 	})
 	if err != nil {
 		return truth, exitWith(exitBackend, fmt.Errorf("play scenario: %w", err))

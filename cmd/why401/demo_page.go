@@ -13,6 +13,7 @@ import (
 	"github.com/why401/why401/analyzer"
 	"github.com/why401/why401/analyzer/store"
 	"github.com/why401/why401/sinks"
+	"github.com/why401/why401/sinks/deploy"
 	"github.com/why401/why401/sinks/web"
 )
 
@@ -24,13 +25,18 @@ type demoOptions struct {
 	alertmanager string // who hears of incidents; empty: nobody
 }
 
-// demoLook is how often the page of a demo is brought up to date.
-const demoLook = 500 * time.Millisecond
+// The pace of a demo, whose time goes by far faster than the clock: how often
+// the page is brought up to date, and how long an incident gathers evidence
+// before people hear of it.
+const (
+	demoLook   = 500 * time.Millisecond
+	demoSettle = 3 * time.Second
+)
 
 // demoPage shows a scenario while it plays, and tells an Alertmanager.
 type demoPage struct {
 	pipeline *analyzer.Pipeline
-	cfg      analyzer.DiagnosisConfig
+	cfg      func() analyzer.DiagnosisConfig // with what probes have seen so far
 	journal  *analyzer.Journal
 	alerts   *analyzer.Alerts
 	sinks    []analyzer.Sink
@@ -39,7 +45,7 @@ type demoPage struct {
 }
 
 // openDemoPage serves the page and follows the pipeline until end is called.
-func (env *environment) openDemoPage(ctx context.Context, p *analyzer.Pipeline, held store.Store, cfg analyzer.DiagnosisConfig, o demoOptions) (*demoPage, error) {
+func (env *environment) openDemoPage(ctx context.Context, p *analyzer.Pipeline, held store.Store, cfg func() analyzer.DiagnosisConfig, o demoOptions) (*demoPage, error) {
 	d := &demoPage{pipeline: p, cfg: cfg}
 	var err error
 	if d.journal, err = analyzer.OpenJournal(ctx, analyzer.JournalConfig{}, held); err != nil {
@@ -55,7 +61,7 @@ func (env *environment) openDemoPage(ctx context.Context, p *analyzer.Pipeline, 
 			return nil, err
 		}
 	}
-	d.alerts = analyzer.NewAlerts(analyzer.AlertConfig{URL: d.url})
+	d.alerts = analyzer.NewAlerts(analyzer.AlertConfig{URL: d.url, Settle: demoSettle, Runbooks: deploy.DefaultRunbooks})
 	if o.alertmanager != "" {
 		if err := d.notify(ctx, env, o.alertmanager, registry, held, log); err != nil {
 			d.end()
@@ -67,7 +73,7 @@ func (env *environment) openDemoPage(ctx context.Context, p *analyzer.Pipeline, 
 }
 
 func (d *demoPage) serve(o demoOptions, registry *prometheus.Registry, log zerolog.Logger) error {
-	w := web.New(web.Config{Metrics: sinks.MetricsHandler(registry), Series: d.pipeline.Series, Tap: d.pipeline.Tap, Alertmanager: o.alertmanager, KeyDomains: d.cfg.KeyDomains, Version: versionOf()})
+	w := web.New(web.Config{Metrics: sinks.MetricsHandler(registry), Series: d.pipeline.Series, Tap: d.pipeline.Tap, Alertmanager: o.alertmanager, Runbooks: deploy.DefaultRunbooks, KeyDomains: d.cfg().KeyDomains, Version: versionOf()})
 	addr, stop, err := listen(WebConfig{Listen: o.web}, w, log)
 	if err != nil {
 		return err
@@ -112,10 +118,10 @@ func (d *demoPage) follow(ctx context.Context) {
 		t := time.NewTicker(demoLook)
 		defer t.Stop()
 		for {
-			d.look(context.WithoutCancel(ctx))
+			d.look(context.WithoutCancel(ctx), time.Now())
 			select {
 			case <-ctx.Done():
-				d.look(context.WithoutCancel(ctx))
+				d.look(context.WithoutCancel(ctx), time.Now().Add(demoSettle)) // nothing more will be known
 				return
 			case <-t.C:
 			}
@@ -125,12 +131,13 @@ func (d *demoPage) follow(ctx context.Context) {
 
 // look gives everybody what is known now. In memory and on loopback nothing
 // of it fails in a way that the next look would not mend.
-func (d *demoPage) look(ctx context.Context) {
-	u := &analyzer.Update{Report: d.pipeline.Report(d.cfg), Probes: d.cfg.Probes}
+func (d *demoPage) look(ctx context.Context, now time.Time) {
+	cfg := d.cfg()
+	u := &analyzer.Update{Report: d.pipeline.Report(cfg), Probes: cfg.Probes}
 	u.At = u.Report.Span.To
 	_ = d.journal.Follow(ctx, u.Report)
 	u.Records, u.Ended, u.Interventions = d.journal.Records(), d.journal.Ended(), d.journal.Touched()
-	u.Alerts = d.alerts.Derive(time.Now(), u.Report)
+	u.Alerts = d.alerts.Derive(now, u.Report)
 	for _, s := range d.sinks {
 		_ = s.Deliver(ctx, u)
 	}

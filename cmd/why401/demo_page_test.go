@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -84,6 +86,13 @@ func TestDemoOpensAllOfIt(t *testing.T) {
 		}
 		return false
 	})
+	until("the page shows all of it", func() bool {
+		lacks := lackingOfDemoPage(t, "http://"+address)
+		if lacks != "" {
+			t.Logf("the page lacks %q", lacks)
+		}
+		return lacks == ""
+	})
 	var top, topLog buffer
 	if code := run(ctx, []string{"top", "--addr", address}, strings.NewReader(""), &top, &topLog); code != exitOK || !strings.Contains(top.String(), "bad_signature") {
 		t.Errorf("top ended with %d: %s %s", code, top.String(), topLog.String())
@@ -92,13 +101,59 @@ func TestDemoOpensAllOfIt(t *testing.T) {
 	if code := <-ended; code != exitOK {
 		t.Errorf("the demo ended with %d: %s", code, log.String())
 	}
-	pages := 0
-	for _, p := range am.told("firing") {
-		if p.Alerts[0].Annotations["cause"] == "key.stale_cache" {
-			pages++
+	if n := am.pagesOf("key.stale_cache"); n != 1 {
+		t.Errorf("%d pages; want one", n)
+	}
+}
+
+// lackingOfDemoPage is what the page of a demo that has played does not show
+// yet: what probes confirmed, each service by each check, who holds which
+// version.
+func lackingOfDemoPage(t *testing.T, url string) string {
+	t.Helper()
+	answer, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"confirmed cause: a process still holds the value of before the rotation", "restart or redeploy payments", "/runbooks/key.stale_cache.md",
+		`<th scope="col">fingerprint</th>`, "holds version 1 of jwt-main", "secret_manager", `<b>90</b>`, `aria-label="Rotation timeline"`, "secret version added",
+	} {
+		if !strings.Contains(string(body), want) {
+			return want
 		}
 	}
-	if pages != 1 {
-		t.Errorf("%d pages; want one", pages)
+	return ""
+}
+
+// A demo that does not stay tells its Alertmanager before it ends.
+func TestDemoTellsBeforeItEnds(t *testing.T) {
+	t.Parallel()
+	am := startAlertmanager(t)
+	eventually(t, "a start of Alertmanager", func() bool { return reachable(t.Context(), am.url()) == nil })
+	scenario := filepath.Join(t.TempDir(), "short.yaml")
+	if err := os.WriteFile(scenario, []byte(`
+name: short
+about: a release of payments takes another secret
+platform: shop
+duration: 3m
+secrets:
+  - {name: jwt-payments}
+timeline:
+  - {at: 40s, do: deploy, target: payments, env: [{name: JWT_SECRET, secret: jwt-payments}]}
+expect:
+  - {cause: key.cross_service_drift, services: [payments], reasons: [bad_signature], from: 40s}
+`), 0o600); err != nil {
+		t.Fatal(err)
 	}
+	var out, log buffer
+	if code := run(t.Context(), []string{"demo", "--scenario", scenario, "--alertmanager", am.url()}, strings.NewReader(""), &out, &log); code != exitOK {
+		t.Fatalf("the demo ended with %d: %s", code, log.String())
+	}
+	eventually(t, "a page", func() bool { return am.pagesOf("key.cross_service_drift") == 1 })
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/why401/why401/analyzer"
-	"github.com/why401/why401/analyzer/healthjwt"
 	"github.com/why401/why401/analyzer/lab"
 	"github.com/why401/why401/analyzer/probe"
 )
@@ -22,8 +21,7 @@ type scenarioProber struct {
 	plan    lab.ProbePlan
 	begin   time.Time
 	rounds  []*probeRound
-	store   *lab.SecretServer
-	secrets *probe.Secrets
+	probes  *labProbes
 	traces  *probe.Traces
 	busy    atomic.Int32 // rounds under way: what services log is read at once
 	running sync.WaitGroup
@@ -50,32 +48,16 @@ func newScenarioProber(sc lab.Scenario, begin time.Time) *scenarioProber {
 
 // open builds the probes when the first round is due.
 func (p *scenarioProber) open(v *lab.View, c analyzer.Classifier) error {
-	p.store = lab.ServeSecretsInside(v.Store(), "why401@acme-ops.iam.gserviceaccount.com")
-	cfg := probe.DefaultConfig()
-	cfg.Interval, cfg.Concurrency, cfg.Off = cmp.Or(p.plan.Every, cfg.Interval), 1, p.plan.Off
-	cfg.Dial, cfg.AllowPrivate = v.Dial, []string{"127.0.0.0/8"}
-	cfg.SecretManager.Options = p.store.Options()
-	domains := v.Domains()
-	cfg.Canary.Live, cfg.Canary.UsersSecret = p.plan.Live, len(p.plan.Live) > 0
-	guard, err := probe.NewGuard(cfg)
-	if err != nil {
-		return err
-	}
-	pepper, err := healthjwt.NewPepper(healthjwt.NewSecret(v.Pepper()))
-	if err != nil {
-		return err
-	}
-	p.secrets = probe.NewSecrets(cfg, domains, func(string) (string, bool) { return "", false })
-	targets, err := probe.Build(&probe.Deps{Config: cfg, Domains: domains, Guard: guard, Reference: p.secrets, Pepper: &pepper, Classifier: c, Traces: p.traces, Changed: p.changed})
-	if err != nil {
+	var err error
+	if p.probes, err = openLabProbes(v, p.plan, probe.DefaultConfig().Timeout, 1, p.traces, c, p.changed); err != nil {
 		return err
 	}
 	byEvery := map[time.Duration][]probe.Target{}
-	for _, t := range targets {
+	for _, t := range p.probes.targets {
 		byEvery[t.Every] = append(byEvery[t.Every], t)
 	}
 	for every, ts := range byEvery {
-		p.rounds = append(p.rounds, &probeRound{every: every, next: v.Now(), run: probe.NewScheduler(ts, cfg)})
+		p.rounds = append(p.rounds, &probeRound{every: every, next: v.Now(), run: probe.NewScheduler(ts, p.probes.config)})
 	}
 	slices.SortFunc(p.rounds, func(a, b *probeRound) int { return cmp.Compare(a.every, b.every) })
 	return nil
@@ -88,7 +70,7 @@ func (p *scenarioProber) look(ctx context.Context, v *lab.View, c analyzer.Class
 	if p == nil || v.Now().Before(p.begin) {
 		return nil, nil
 	}
-	if p.store == nil {
+	if p.probes == nil {
 		p.ctx, p.cancel = context.WithCancel(ctx)
 		if err := p.open(v, c); err != nil {
 			return nil, err
@@ -115,13 +97,12 @@ func (p *scenarioProber) look(ctx context.Context, v *lab.View, c analyzer.Class
 }
 
 func (p *scenarioProber) close(t *testing.T) {
-	if p == nil || p.store == nil {
+	if p == nil || p.probes == nil {
 		return
 	}
 	p.cancel()
 	p.running.Wait()
-	if err := p.secrets.Close(); err != nil {
+	if err := p.probes.close(); err != nil {
 		t.Error(err)
 	}
-	p.store.Close()
 }
