@@ -53,8 +53,7 @@ func (a *asker) ask(ctx context.Context, token string) (*reply, error) {
 	out := &reply{at: time.Now()}
 	if a.traces != nil {
 		out.trace = a.traces.open(a.service)
-		req.Header.Set("Traceparent", "00-"+out.trace+"-"+out.trace[:16]+"-01")
-		req.Header.Set("X-Cloud-Trace-Context", out.trace+"/1;o=1")
+		carry(req, out.trace)
 	}
 	a.sent++
 	r, err := a.guard.Do(req)

@@ -254,6 +254,7 @@ func (r *round) send(ctx context.Context, address, nonce string) (h *health, ref
 	if nonce != "" {
 		req.Header.Set("Authorization", r.deps.Pepper.Authorize(nonce, time.Now()))
 	}
+	r.deps.Traces.mark(req)
 	got, err := r.deps.Guard.Do(req)
 	switch {
 	case errors.Is(err, ErrTooLarge):

@@ -124,6 +124,7 @@ func (p *tokenProbe) check(ctx context.Context) analyzer.ProbeResult {
 		return unknown("no token of %s was looked at: its address is no URL", name)
 	}
 	req.Header.Set("Why401-Canary", "1")
+	p.deps.Traces.mark(req)
 	got, err := p.deps.Guard.Do(req)
 	switch {
 	case err != nil:

@@ -1,8 +1,14 @@
 package probe
 
 import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/zeebo/xxh3"
 
 	"github.com/why401/why401/analyzer"
 )
@@ -41,5 +47,28 @@ func TestLinesWithoutATrace(t *testing.T) {
 		if got := counted(x.service, x.trace, x.after); got != x.want {
 			t.Errorf("%s: %d findings, wanted %d", x.name, got, x.want)
 		}
+	}
+}
+
+// What asks /health/jwt is known for ours, so that no rate counts it, and
+// takes no user's line for its own.
+func TestHealthRequestsAreOurs(t *testing.T) {
+	traces := NewTraces()
+	var own atomic.Int64
+	f := &fleet{raw: map[string]http.Handler{"orders": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if parts := strings.Split(r.Header.Get("Traceparent"), "-"); len(parts) == 4 && traces.Own(xxh3.HashString(parts[1])) {
+			own.Add(1)
+		}
+		fmt.Fprintf(w, agreed, "")
+	})}}
+	d, domain := f.start(t)
+	d.Traces = traces
+	checked(t, only(t, "secret", domain, d))
+	if own.Load() == 0 {
+		t.Error("no request carried a trace of ours")
+	}
+	users := &analyzer.Entry{Origin: &analyzer.Origin{Service: analyzer.Service{Name: "orders"}}, Time: time.Now()}
+	if c := traces.Listen(refuses{}).Classify(users); len(c.Reasons) == 0 {
+		t.Error("a user's refusal was taken for an answer to a health request")
 	}
 }
