@@ -176,7 +176,7 @@ func stateOf(u *analyzer.Update, stale time.Duration) state {
 	case counts[analyzer.LevelWarning] > 0:
 		return state{"warn", count(counts[analyzer.LevelWarning], "warning"), count(counts[analyzer.LevelWarning], "warning") + " open."}
 	case u.Report.Totals.Entries == 0:
-		return state{"unknown", "Nothing seen", "No log entry has come yet."}
+		return state{"unknown", "Nothing seen", "No log entry has come yet. why401 doctor says what is missing on its way."}
 	case blind > 0:
 		return state{"unknown", "No incident", "No incident is open, but not everything could be seen: " + count(blind, "gap") + " beneath."}
 	}
@@ -190,7 +190,9 @@ func (v *view) pictures(series []analyzer.Series) {
 	}
 	var open []analyzer.Incident
 	for _, in := range openIncidents(v.Report) {
-		open = append(open, *in)
+		if in.Severity != analyzer.LevelInfo {
+			open = append(open, *in)
+		}
 	}
 	marks := marksOf(v.Report, open)
 	over := timelineOf(&series[0], v.From, v.To)
@@ -198,6 +200,11 @@ func (v *view) pictures(series []analyzer.Series) {
 		stacked("refusals", "Failures by reason", refusals(series), over, marks),
 		stacked("decisions", "Decisions", decisions(series), over, nil),
 	}
+}
+
+// Signs are the statuses of checks, for the key under the matrix.
+func (v *view) Signs() []analyzer.Status {
+	return []analyzer.Status{analyzer.StatusOK, analyzer.StatusWarn, analyzer.StatusFail, analyzer.StatusUnknown, ""}
 }
 
 // recentChanges are the last changes that matter to a reader, the latest

@@ -176,13 +176,13 @@ func stacked(id, title string, layers []layer, over timeline, marks []moment) ch
 	painter := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputSVG, Width: rateWidth, Height: rateHeight})
 	opt := charts.NewLineChartOptionWithData(values)
 	opt.Theme = charts.GetTheme(charts.ThemeLight).WithSeriesColors(colours).WithTextColor(ink("tx")).WithXAxisColor(ink("ax")).WithAxisSplitLineColor(ink("gr"))
-	opt.Padding = charts.Box{Left: 4, Top: 22, Right: 14, Bottom: 2, IsSet: true}
+	opt.Padding = charts.Box{Left: 4, Top: 8 + 2*labelLine, Right: 22, Bottom: 2, IsSet: true}
 	opt.StackSeries, opt.FillOpacity, opt.LineStrokeWidth = charts.Ptr(true), 255, 1
 	opt.Symbol.Shape = charts.SymbolNone
 	opt.Legend.Show = charts.Ptr(false)
 	opt.XAxis.Labels, opt.XAxis.LabelCount, opt.XAxis.BoundaryGap = labels, len(labels), charts.Ptr(false)
 	opt.XAxis.LabelFontStyle.FontSize = 10
-	opt.YAxis[0].LabelFontStyle.FontSize, opt.YAxis[0].LabelCount = 10, 4
+	opt.YAxis[0].LabelFontStyle.FontSize, opt.YAxis[0].LabelCount = 14, 4 // room for the larger type of a phone
 	opt.YAxis[0].Min = charts.Ptr(0.0)
 	opt.ValueFormatter = func(v float64) string { return humanize.FtoaWithDigits(v, 2) }
 	p := &picture{title: title, desc: described, width: rateWidth, height: rateHeight}
@@ -206,24 +206,31 @@ func draw(p *picture, painter *charts.Painter, how func() error) error {
 	return p.redraw(svg)
 }
 
-// moments draws what happened between from and to, names where there is room.
+// The room of a letter of a label, in the larger type of a phone, and of a
+// line of labels.
+const (
+	letter    = 9
+	labelLine = 15
+)
+
+// moments draws what happened between from and to. Names stand in two lines
+// above, wherever there is room.
 func (p *picture) moments(marks []moment, from, to time.Time) {
-	free := p.plot.left
+	free := [2]int{}
 	for _, m := range marks {
 		if m.At.Before(from) || m.At.After(to) {
 			continue
 		}
 		x := p.x(m.At, from, to)
 		p.line(m.Role, x)
-		width := 6 * len(m.Name)
-		switch {
-		case m.Name == "":
-		case x-width/2 >= free && x+width/2 <= p.width:
-			p.label(m.Role+" lbl", "mid", x, p.plot.top-6, m.Name)
-			free = x + width/2 + 8
-		case x-4 >= free && x+width <= p.width:
-			p.label(m.Role+" lbl", "beg", x-4, p.plot.top-6, m.Name)
-			free = x + width + 8
+		width := letter * len(m.Name)
+		left := min(max(x-width/2, p.plot.left), p.width-width)
+		for i := range free {
+			if m.Name != "" && left >= free[i] {
+				p.label(m.Role+" lbl", "mid", left+width/2, p.plot.top-6-i*labelLine, m.Name)
+				free[i] = left + width + letter
+				break
+			}
 		}
 	}
 }

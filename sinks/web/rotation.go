@@ -12,7 +12,8 @@ import (
 const (
 	laneWidth  = 980
 	laneHeight = 30
-	laneLabel  = 190 // to the left of the bars
+	laneLetter = 7.5 // the room of a letter of a name
+	laneName   = 26  // letters at most
 	maxLanes   = 40
 )
 
@@ -22,10 +23,14 @@ func rotationPicture(id string, all []lane, from, to time.Time, marks []moment) 
 	if len(all) == 0 || !to.After(from) {
 		return ""
 	}
-	p := &picture{title: "Who holds which version of the secret, since when", width: laneWidth, height: laneHeight*len(all) + 42}
+	p := &picture{title: "Who holds which version of the secret, since when", width: laneWidth, height: laneHeight*len(all) + 40}
 	p.desc = "The table beneath says the same."
 	painter := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputSVG, Width: p.width, Height: p.height})
-	box := plot{left: laneLabel, right: laneWidth - 10, top: 22, bottom: p.height - 20}
+	longest := 0
+	for _, l := range all {
+		longest = max(longest, len([]rune(cut(plain(l.Name), laneName))))
+	}
+	box := plot{left: 24 + int(laneLetter*float64(longest)), right: laneWidth - 10, top: 6, bottom: p.height - 34}
 	p.plot = box
 	err := draw(p, painter, func() error {
 		for i, l := range all {
@@ -43,7 +48,7 @@ func rotationPicture(id string, all []lane, from, to time.Time, marks []moment) 
 		if l.Secret {
 			role = "tx strong"
 		}
-		p.label(role, "end", laneLabel-10, y, cut(plain(l.Name), 26))
+		p.label(role, "end", box.left-8, y, cut(plain(l.Name), laneName))
 		for _, s := range l.Spans {
 			x1, x2 := p.x(later(s.Since, from), from, to), p.x(earlier(s.Until, to), from, to)
 			if text := cut(plain(spanName(s)), max(0, x2-x1-8)/7); text != "" && x2 > x1 {
@@ -58,7 +63,7 @@ func rotationPicture(id string, all []lane, from, to time.Time, marks []moment) 
 		}
 		x := p.x(t, from, to)
 		if x+20 < p.width {
-			p.label("tx", "mid", x, p.height-4, tickLabel(t.UTC(), tick))
+			p.label("tx", "mid", x, p.height-12, tickLabel(t.UTC(), tick))
 		}
 	}
 	p.moments(marks, from, to)

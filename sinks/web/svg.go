@@ -36,6 +36,13 @@ type picture struct {
 	width, height int
 	plot          plot
 	body          bytes.Buffer
+	labels        []label
+}
+
+// label is a text that the library wrote at an axis.
+type label struct {
+	role, text string
+	x, y       int
 }
 
 // redraw reads what the library drew, the background left out, and finds the
@@ -43,34 +50,45 @@ type picture struct {
 func (p *picture) redraw(svg []byte) error {
 	p.plot = plot{left: p.width, top: p.height}
 	d := xml.NewDecoder(bytes.NewReader(svg))
-	for depth := 0; ; {
+	for inText := false; ; {
 		token, err := d.Token()
 		switch {
 		case errors.Is(err, io.EOF):
+			p.axisLabels()
 			return nil
 		case err != nil:
 			return fmt.Errorf("read picture: %w", err)
 		}
 		switch t := token.(type) {
 		case xml.StartElement:
-			if t.Name.Local != "svg" {
-				depth = p.element(t, depth)
+			if inText = t.Name.Local == "text"; t.Name.Local != "svg" {
+				p.element(t)
 			}
 		case xml.EndElement:
-			if t.Name.Local == "text" && depth > 0 {
-				p.body.WriteString("</text>")
-				depth--
-			}
+			inText = false
 		case xml.CharData:
-			if depth > 0 {
-				_ = xml.EscapeText(&p.body, t) // writes to memory
+			if inText {
+				p.labels[len(p.labels)-1].text += string(t)
 			}
 		}
 	}
 }
 
-// element writes one shape or the start of a text.
-func (p *picture) element(t xml.StartElement, depth int) int {
+// axisLabels writes the labels. Those left of the plot end at it, however
+// large the style sheet makes them.
+func (p *picture) axisLabels() {
+	for _, l := range p.labels {
+		if l.x < p.plot.left && l.y < p.plot.bottom+p.height/20 {
+			p.label(l.role, "end", p.plot.left-6, l.y, l.text)
+		} else {
+			p.label(l.role, "beg", l.x, l.y, l.text)
+		}
+	}
+	p.labels = nil
+}
+
+// element writes one shape, and takes note of a text.
+func (p *picture) element(t xml.StartElement) {
 	attr := map[string]string{}
 	for _, a := range t.Attr {
 		attr[a.Name.Local] = a.Value
@@ -79,16 +97,16 @@ func (p *picture) element(t xml.StartElement, depth int) int {
 	switch t.Name.Local {
 	case "path":
 		if stroke == "" && fill == "" || p.axis(attr["d"], stroke) {
-			return depth
+			return
 		}
 		fmt.Fprintf(&p.body, `<path class="%s" d="%s"/>`, classes(stroke, fill), template.HTMLEscapeString(strings.ReplaceAll(attr["d"], "\n", "")))
 	case "circle":
 		fmt.Fprintf(&p.body, `<circle class="%s" cx="%s" cy="%s" r="%s"/>`, classes(stroke, fill), number(attr["cx"]), number(attr["cy"]), number(attr["r"]))
 	case "text":
-		fmt.Fprintf(&p.body, `<text class="%s" x="%s" y="%s">`, fill, number(attr["x"]), number(attr["y"]))
-		return depth + 1
+		x, _ := strconv.ParseFloat(attr["x"], 64)
+		y, _ := strconv.ParseFloat(attr["y"], 64)
+		p.labels = append(p.labels, label{role: fill, x: int(x), y: int(y)})
 	}
-	return depth
 }
 
 // axis takes note of an axis or a grid line and reports whether it is one of

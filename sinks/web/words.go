@@ -29,6 +29,7 @@ var words = template.FuncMap{
 	"join":    func(list []string) string { return plain(strings.Join(list, ", ")) },
 	"count":   count,
 	"status":  statusWord,
+	"sign":    statusSign,
 	"tone":    tone,
 	"minus":   func(a, b int) int { return a - b },
 }
@@ -66,20 +67,26 @@ func count(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// statusWord is a status for the eye and for the ear; the sign tells it apart
-// without a colour.
+// signs tell statuses apart without a colour; the rest of a word is for those
+// who cannot see them.
+var signs = map[analyzer.Status]string{analyzer.StatusOK: "✓", analyzer.StatusWarn: "▲", analyzer.StatusFail: "✕", analyzer.StatusUnknown: "?", "": "–"}
+
+// statusWord is a status for the eye and for the ear.
 func statusWord(s analyzer.Status) template.HTML {
-	switch s {
-	case analyzer.StatusOK:
-		return `<span class="sign" aria-hidden="true">✓</span> ok`
-	case analyzer.StatusWarn:
-		return `<span class="sign" aria-hidden="true">▲</span> warn`
-	case analyzer.StatusFail:
-		return `<span class="sign" aria-hidden="true">✕</span> fail`
-	case analyzer.StatusUnknown:
-		return `<span class="sign" aria-hidden="true">?</span> unknown`
+	return template.HTML(`<span class="sign" aria-hidden="true">` + signs[s] + `</span> ` + spoken(s)) //nolint:gosec // words of ours
+}
+
+// statusSign is the same where there is no room for the word.
+func statusSign(s analyzer.Status) template.HTML {
+	return template.HTML(`<span aria-hidden="true">` + signs[s] + `</span><span class="ear">` + spoken(s) + `</span>`) //nolint:gosec // words of ours
+}
+
+// spoken is a status in a word of ours, whatever s holds.
+func spoken(s analyzer.Status) string {
+	if signs[s] == "" || s == "" {
+		return "not looked at"
 	}
-	return `<span class="sign" aria-hidden="true">–</span><span class="ear">not looked at</span>`
+	return string(s)
 }
 
 // tone is the class of a severity.
