@@ -163,7 +163,8 @@ func find(u *analyzer.Update, id string) (in *analyzer.Incident, record *analyze
 	}
 	return &analyzer.Incident{
 		ID: record.ID, Cause: record.Cause, Verdict: record.Verdict, KeyDomain: record.KeyDomain, Environment: record.Environment, Services: record.Services,
-		Severity: record.Severity, Opened: record.Opened, Resolved: record.Resolved, Summary: record.Summary, Do: record.Cause.Info().Do,
+		Severity: record.Severity, Opened: record.Opened, Resolved: record.Resolved, Summary: record.Summary,
+		Candidates: []analyzer.Cause{}, For: []string{}, Against: []string{}, Do: slices.Concat([]string{}, record.Cause.Info().Do),
 	}, record
 }
 

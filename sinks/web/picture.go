@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -183,7 +184,8 @@ func stacked(id, title string, layers []layer, over timeline, marks []moment) ch
 	opt.XAxis.Labels, opt.XAxis.LabelCount, opt.XAxis.BoundaryGap = labels, len(labels), charts.Ptr(false)
 	opt.XAxis.LabelFontStyle.FontSize = 10
 	opt.YAxis[0].LabelFontStyle.FontSize, opt.YAxis[0].LabelCount = 14, 4 // room for the larger type of a phone
-	opt.YAxis[0].Min = charts.Ptr(0.0)
+	opt.YAxis[0].Min, opt.YAxis[0].Max = charts.Ptr(0.0), charts.Ptr(top(values))
+	opt.YAxis[0].RangeValuePaddingScale = charts.Ptr(0.0)
 	opt.ValueFormatter = func(v float64) string { return humanize.FtoaWithDigits(v, 2) }
 	p := &picture{title: title, desc: described, width: rateWidth, height: rateHeight}
 	if err := draw(p, painter, func() error { return painter.LineChart(opt) }); err != nil {
@@ -193,6 +195,30 @@ func stacked(id, title string, layers []layer, over timeline, marks []moment) ch
 	p.moments(marks, from, from.Add(step*time.Duration(max(1, points-1))))
 	c.SVG = p.html(id)
 	return c
+}
+
+// top is where the axis of stacked values ends, so that its three parts are
+// round.
+func top(values [][]float64) float64 {
+	most := 0.0
+	for i := range values[0] {
+		sum := 0.0
+		for _, v := range values {
+			sum += v[i]
+		}
+		most = max(most, sum)
+	}
+	part := most / 3
+	if part == 0 {
+		return 3
+	}
+	unit := math.Pow(10, math.Floor(math.Log10(part)))
+	for _, n := range []float64{1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10} {
+		if n*unit >= part {
+			return 3 * n * unit
+		}
+	}
+	return most
 }
 
 func draw(p *picture, painter *charts.Painter, how func() error) error {

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -198,6 +199,15 @@ func TestHealth(t *testing.T) {
 		}
 		if h.Status != c.status || rw.Code != c.code || rw.Header().Get("Content-Type") != "application/health+json" || len(h.Checks) != 4 {
 			t.Errorf("%s: %s, %d, %s; want %s, %d", name, h.Status, rw.Code, rw.Body, c.status, c.code)
+		}
+	}
+}
+
+// The axis of a picture ends at a round number not far above what it shows.
+func TestTopOfTheAxis(t *testing.T) {
+	for _, x := range []struct{ most, want float64 }{{0, 3}, {1, 1.2}, {3, 3}, {7, 7.5}, {62, 75}, {75.6, 90}, {301, 450}, {100_000, 120_000}} {
+		if got := top([][]float64{{0, x.most / 2}, {0, x.most / 2}}); math.Abs(got-x.want) > 1e-9*x.want {
+			t.Errorf("%v is shown up to %v; want %v", x.most, got, x.want)
 		}
 	}
 }

@@ -55,8 +55,8 @@ func world(text func(i int) string) *analyzer.Update {
 			{Probe: "jwks", Target: t(), Domain: t(), Status: analyzer.StatusWarn, Detail: t(), At: noon.Add(-time.Minute)},
 		},
 		Records: []analyzer.Record{
-			{ID: "abc123", Cause: "key.stale_cache", Summary: t(), Opened: noon.Add(-8 * time.Minute), Severity: analyzer.LevelError, Interventions: []analyzer.Intervention{{Kind: analyzer.Acknowledgement, At: noon, By: t(), What: t()}}},
-			{ID: "old", Cause: "key.secret_missing", Summary: t(), Opened: noon.Add(-3 * time.Hour), Resolved: &resolved, Severity: analyzer.LevelWarning, Returns: 2, Interventions: []analyzer.Intervention{{Kind: analyzer.ManualChange, At: resolved, By: t(), What: t()}}},
+			{ID: "abc123", Cause: "key.stale_cache", Verdict: analyzer.Probable, Services: []string{svc}, Summary: t(), Opened: noon.Add(-8 * time.Minute), Severity: analyzer.LevelError, Interventions: []analyzer.Intervention{{Kind: analyzer.Acknowledgement, At: noon, By: t(), What: t()}}},
+			{ID: "old", Cause: "key.secret_missing", Verdict: analyzer.Confirmed, Services: []string{svc}, Summary: t(), Opened: noon.Add(-3 * time.Hour), Resolved: &resolved, Severity: analyzer.LevelWarning, Returns: 2, Interventions: []analyzer.Intervention{{Kind: analyzer.ManualChange, At: resolved, By: t(), What: t()}}},
 		},
 	}
 }
