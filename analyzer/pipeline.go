@@ -26,11 +26,12 @@ type Pipeline struct {
 
 	workers sync.Pool
 
-	mu      sync.Mutex // guards ledger and unsaved
-	ledger  *Ledger
-	unsaved *Batch // taken from the ledger, not yet in the store
-	joiner  *Joiner
-	last    time.Time // wall time of the last group
+	commits sync.Mutex // one group after the other; taken before mu, guards unsaved
+	unsaved *Batch     // taken from the ledger, not yet in the store
+
+	mu     sync.Mutex // guards ledger and joiner; never held while the store is at work, so that a store that hangs or fails stops nobody who only looks
+	ledger *Ledger
+	joiner *Joiner
 }
 
 // worker is what one group needs while it is decoded.
@@ -82,21 +83,32 @@ func (p *Pipeline) Handle(ctx context.Context, group []Message) error {
 	for i := range group {
 		w.effects = append(w.effects, p.read(w, &group[i]))
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	return p.change(ctx, func() bool {
+		for i := range w.effects {
+			p.apply(&w.effects[i])
+		}
+		clear(w.effects)
+		p.ledger.expire()
+		if p.ledger.cfg.JoinSpan > 0 {
+			p.joined(p.joiner.Flush(p.ledger.watermark.Add(-splitWait)))
+		}
+		return true
+	})
+}
+
+// change lets f change the ledger and commits what follows. f reports whether
+// it changed anything.
+func (p *Pipeline) change(ctx context.Context, f func() bool) error {
+	p.commits.Lock()
+	defer p.commits.Unlock()
 	if err := p.save(ctx); err != nil {
 		return err
 	}
-	for i := range w.effects {
-		p.apply(&w.effects[i])
+	p.mu.Lock()
+	if f() {
+		p.unsaved = p.ledger.take()
 	}
-	clear(w.effects)
-	p.ledger.expire()
-	if p.ledger.cfg.JoinSpan > 0 {
-		p.joined(p.joiner.Flush(p.ledger.watermark.Add(-splitWait)))
-	}
-	p.last = time.Now()
-	p.unsaved = p.ledger.take()
+	p.mu.Unlock()
 	return p.save(ctx)
 }
 
@@ -130,14 +142,10 @@ func (p *Pipeline) joined(entries []*Entry) {
 // Flush ends the waiting: what is there of split entries is classified as it
 // is. It is called when the input has ended.
 func (p *Pipeline) Flush(ctx context.Context) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err := p.save(ctx); err != nil {
-		return err
-	}
-	p.joined(p.joiner.Flush(time.Unix(1<<40, 0)))
-	p.unsaved = p.ledger.take()
-	return p.save(ctx)
+	return p.change(ctx, func() bool {
+		p.joined(p.joiner.Flush(time.Unix(1<<40, 0)))
+		return true
+	})
 }
 
 // Report says what is known now.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -268,4 +269,40 @@ func TestLeaveOut(t *testing.T) {
 	if r := p.Report(analyzer.DiagnosisConfig{}); r.Totals.Refused != 1 || r.Totals.Accepted != 0 || r.Totals.Entries != 3 {
 		t.Errorf("totals %+v; want three entries, one refused, none accepted", r.Totals)
 	}
+}
+
+// stuck is a store whose commits end when they are let.
+type stuck struct {
+	memory
+	let chan struct{}
+}
+
+func (s *stuck) Commit(ctx context.Context, _ *analyzer.Batch) error {
+	select {
+	case <-s.let:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func TestLookingWaitsForNoStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &stuck{let: make(chan struct{})}
+		p := pipeline(t, s)
+		done := make(chan error)
+		go func() {
+			done <- p.Handle(t.Context(), []analyzer.Message{{Data: []byte(request("a", "orders", "", 0, 401))}})
+		}()
+		synctest.Wait() // it commits
+		if n := p.Totals().Entries; n != 1 {
+			t.Errorf("%d entries are counted while the store is at work; want 1", n)
+		}
+		p.Report(analyzer.DiagnosisConfig{})
+		p.View(func(*analyzer.Ledger) {})
+		close(s.let)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -27,17 +27,13 @@ func (p *Pipeline) Tell(ctx context.Context, by string, c Change) error {
 	c.Evidence = Excerpt(c.Evidence, 200)
 	k := KeyedChange{Change: c}
 	k.Key = Key(xxh3.HashString128("told\x00" + by + "\x00" + string(c.Kind) + "\x00" + c.Target + "\x00" + c.Version + "\x00" + c.At.String()).Bytes())
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err := p.save(ctx); err != nil {
-		return err
-	}
-	if !p.ledger.changes.add(k) {
-		return nil
-	}
-	p.ledger.pending.Changes = append(p.ledger.pending.Changes, k)
-	p.unsaved = p.ledger.take()
-	return p.save(ctx)
+	return p.change(ctx, func() bool {
+		if !p.ledger.changes.add(k) {
+			return false
+		}
+		p.ledger.pending.Changes = append(p.ledger.pending.Changes, k)
+		return true
+	})
 }
 
 // Told returns the changes that Tell was told by somebody, the earliest first.
