@@ -63,7 +63,7 @@ func TestCrash(t *testing.T) {
 	memory := openTest(t, Config{Kind: "memory"})
 	committed := 0
 	for range kills {
-		acked := killOnce(t, path, committed-1, time.Duration(rand.IntN(40_000))*time.Microsecond)
+		acked := killOnce(t, path, committed-1, 1+rand.IntN(4), time.Duration(rand.IntN(5_000))*time.Microsecond)
 		s, err := Open(t.Context(), Config{Path: path})
 		if err != nil {
 			t.Fatal(err)
@@ -81,13 +81,11 @@ func TestCrash(t *testing.T) {
 		}
 		sameLoaded(t, got, load(t, memory))
 	}
-	if committed < 2*kills {
-		t.Errorf("only %d batches in %d runs: the kills come too early to tell anything", committed, kills)
-	}
 }
 
-// killOnce returns the last batch acknowledged: last when there was none.
-func killOnce(t *testing.T, path string, last int, after time.Duration) int {
+// killOnce kills some time after so many batches were acknowledged, wherever
+// that finds the process, and returns the last acknowledged.
+func killOnce(t *testing.T, path string, last, batches int, after time.Duration) int {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), crashEnv+"="+path)
@@ -100,7 +98,7 @@ func killOnce(t *testing.T, path string, last int, after time.Duration) int {
 		t.Fatal(err)
 	}
 	lines := bufio.NewReader(out)
-	for first := true; ; first = false {
+	for n := 1; ; n++ {
 		line, err := lines.ReadString('\n')
 		if err == io.EOF { // a line cut short was not an acknowledgement
 			break
@@ -111,7 +109,7 @@ func killOnce(t *testing.T, path string, last int, after time.Duration) int {
 		if last, err = strconv.Atoi(line[:len(line)-1]); err != nil {
 			t.Fatal(err)
 		}
-		if first {
+		if n == batches {
 			time.AfterFunc(after, func() {
 				if err := cmd.Process.Kill(); err != nil {
 					t.Error(err)
