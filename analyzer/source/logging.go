@@ -10,6 +10,7 @@ import (
 
 	logging "cloud.google.com/go/logging/apiv2"
 	"cloud.google.com/go/logging/apiv2/loggingpb"
+	"github.com/googleapis/gax-go/v2"
 	"google.golang.org/api/iterator"
 	"google.golang.org/api/option"
 	_ "google.golang.org/genproto/googleapis/cloud/audit" // the payload of audit entries
@@ -31,6 +32,11 @@ type LoggingConfig struct {
 	Since     time.Time `yaml:"since"`  // the earliest timestamp
 	Until     time.Time `yaml:"until"`  // the timestamp to stop before; zero: the present
 	Filter    string    `yaml:"filter"` // in the Logging query language, at most MaxReadFilter characters; empty: all
+
+	// Patience is how long one call is made again while the quota, which is
+	// one of a minute, is used up; zero: 5 minutes. An API that is away is
+	// given up after a tenth of it.
+	Patience time.Duration `yaml:"patience"`
 
 	// Options go to the client: a connection of one's own.
 	Options []option.ClientOption `yaml:"-"`
@@ -86,23 +92,44 @@ func NewLogging(c LoggingConfig) (*Logging, error) {
 	if c.Until.IsZero() {
 		c.Until = time.Now()
 	}
+	orDefault(&c.Patience, 5*time.Minute)
 	return &Logging{config: c}, nil
 }
 
 // readPage is how many entries one call brings: the most that the API gives.
-// It takes 60 calls a minute from a project, and the client waits for its turn.
+// It takes 60 calls a minute from a project; beyond that it refuses, and its
+// turn is waited for.
 const readPage = 1000
 
 // Run hands over everything and returns nil, or the error that ended it
 // before: [ErrPartial] when something was handed over, [ErrUnreachable] when
-// nobody answered.
+// nobody answered. A listing that breaks off is taken up again at the entry
+// that came last.
 func (l *Logging) Run(ctx context.Context, handle analyzer.Handler) error {
 	client, err := logging.NewClient(ctx, l.config.Options...)
 	if err != nil {
 		return fmt.Errorf("open Cloud Logging client: %w; run 'gcloud auth application-default login'", err)
 	}
 	defer client.Close()
-	entries := client.ListLogEntries(ctx, &loggingpb.ListLogEntriesRequest{ResourceNames: l.config.Resources, Filter: l.query(), OrderBy: "timestamp asc", PageSize: readPage})
+	at := position{time: l.config.Since}
+	for {
+		began := at.time
+		err := l.list(ctx, client, &at, handle)
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return ctx.Err()
+		case status.Code(err) == codes.Unknown: // not of the API
+			return err
+		case status.Code(err) != codes.InvalidArgument || !at.time.After(began):
+			return l.explain(err, at)
+		}
+	}
+}
+
+// list reads from a position to the end.
+func (l *Logging) list(ctx context.Context, client *logging.Client, at *position, handle analyzer.Handler) error {
+	entries := client.ListLogEntries(ctx, &loggingpb.ListLogEntriesRequest{ResourceNames: l.config.Resources, Filter: l.query(at.time), OrderBy: "timestamp asc", PageSize: readPage},
+		gax.WithTimeout(2*l.config.Patience), gax.WithRetry(func() gax.Retryer { return newTurn(l.config.Patience) }))
 	group := make([]analyzer.Message, 0, readPage)
 	flush := func() error {
 		if len(group) == 0 {
@@ -120,9 +147,12 @@ func (l *Logging) Run(ctx context.Context, handle analyzer.Handler) error {
 				return ferr
 			}
 			if errors.Is(err, iterator.Done) {
-				return ctx.Err()
+				return nil
 			}
-			return l.explain(ctx, err)
+			return err
+		}
+		if !at.pass(e) {
+			continue
 		}
 		data := encode(e)
 		l.stats.bytes.Add(int64(len(data)))
@@ -135,10 +165,59 @@ func (l *Logging) Run(ctx context.Context, handle analyzer.Handler) error {
 	}
 }
 
-// query is the filter within the times. The times come first: the API finds
-// entries by them.
-func (l *Logging) query() string {
-	q := fmt.Sprintf("timestamp>=%q timestamp<%q", l.config.Since.UTC().Format(time.RFC3339Nano), l.config.Until.UTC().Format(time.RFC3339Nano))
+// position is how far a listing in the order of timestamps has come: what has
+// a time before it was read, and of its own time the entries in ids.
+type position struct {
+	time time.Time
+	ids  map[string]bool
+}
+
+// pass notes an entry, and reports whether it is a new one.
+func (p *position) pass(e *loggingpb.LogEntry) bool {
+	id := e.GetLogName() + "\x00" + e.GetInsertId()
+	switch t := e.GetTimestamp().AsTime(); {
+	case e.GetTimestamp() == nil || e.GetInsertId() == "":
+		return true
+	case t.After(p.time) || p.ids == nil:
+		p.time, p.ids = t, map[string]bool{id: true}
+		return true
+	}
+	again := p.ids[id]
+	p.ids[id] = true
+	return !again
+}
+
+// turn decides whether a call that was refused is made again: the next minute's
+// quota is waited for as long as patience lasts, an API that is away a tenth of
+// that.
+type turn struct {
+	pause       gax.Backoff
+	began       time.Time
+	quota, away time.Duration
+}
+
+func newTurn(patience time.Duration) *turn {
+	return &turn{pause: gax.Backoff{Initial: 200 * time.Millisecond, Max: 30 * time.Second, Multiplier: 2}, began: time.Now(), quota: patience, away: patience / 10}
+}
+
+// Retry implements [gax.Retryer].
+func (t *turn) Retry(err error) (time.Duration, bool) {
+	limit := t.away
+	switch status.Code(err) {
+	case codes.ResourceExhausted:
+		limit = t.quota
+	case codes.Unavailable, codes.Internal, codes.DeadlineExceeded:
+	default:
+		return 0, false
+	}
+	pause := t.pause.Pause()
+	return pause, time.Since(t.began)+pause < limit
+}
+
+// query is the filter within the times, from since on. The times come first:
+// the API finds entries by them.
+func (l *Logging) query(since time.Time) string {
+	q := fmt.Sprintf("timestamp>=%q timestamp<%q", since.UTC().Format(time.RFC3339Nano), l.config.Until.UTC().Format(time.RFC3339Nano))
 	if l.config.Filter != "" {
 		q += "\n(\n" + l.config.Filter + "\n)"
 	}
@@ -161,19 +240,18 @@ func encode(e *loggingpb.LogEntry) []byte {
 	return data
 }
 
-func (l *Logging) explain(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
+func (l *Logging) explain(err error, at position) error {
 	err = fmt.Errorf("read entries of %s: %w", strings.Join(l.config.Resources, ", "), err)
 	switch status.Code(err) {
 	case codes.PermissionDenied:
 		err = fmt.Errorf("%w; grant roles/logging.viewer, and roles/logging.privateLogViewer for data access audit entries", err)
+	case codes.ResourceExhausted:
+		err = fmt.Errorf("%w; the quota of reads stayed used up for %s (60 calls a minute, which all readers of the project share): read a shorter span, or fewer of the accepted requests", err, l.config.Patience)
 	case codes.Unavailable, codes.DeadlineExceeded:
 		err = fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	if l.stats.entries.Load() > 0 {
-		return fmt.Errorf("%w: %w", ErrPartial, err)
+		return fmt.Errorf("%w: what is older than %s was read: %w", ErrPartial, at.time.UTC().Format(time.RFC3339), err)
 	}
 	return err
 }

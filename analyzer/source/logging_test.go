@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,8 +17,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/why401/why401/analyzer"
 )
@@ -40,11 +41,12 @@ func (b *bucket) ListLogEntries(_ context.Context, r *loggingpb.ListLogEntriesRe
 	return out, nil
 }
 
-func startBucket(t *testing.T, b *bucket) []option.ClientOption {
+// reach serves an API and returns how to reach it.
+func reach(t *testing.T, api loggingpb.LoggingServiceV2Server) []option.ClientOption {
 	t.Helper()
 	l := must(net.Listen("tcp", "127.0.0.1:0"))
 	server := grpc.NewServer()
-	loggingpb.RegisterLoggingServiceV2Server(server, b)
+	loggingpb.RegisterLoggingServiceV2Server(server, api)
 	go func() { _ = server.Serve(l) }()
 	t.Cleanup(server.Stop)
 	conn := must(grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials())))
@@ -62,14 +64,14 @@ func openLogging(t *testing.T, entries [][]byte) Config {
 		b.entries = append(b.entries, e)
 		entries[i] = must(protojson.Marshal(e))
 	}
-	return Config{Logging: LoggingConfig{Resources: []string{"projects/acme-prod"}, Since: since, Options: startBucket(t, b)}}
+	return Config{Logging: LoggingConfig{Resources: []string{"projects/acme-prod"}, Since: since, Options: reach(t, b)}}
 }
 
 func TestLoggingAsksAndDecodes(t *testing.T) {
 	audit := must(protojsonEntry(`{"logName":"projects/p/logs/cloudaudit.googleapis.com%2Factivity","protoPayload":{"@type":"type.googleapis.com/google.cloud.audit.AuditLog","methodName":"google.cloud.secretmanager.v1.SecretManagerService.AddSecretVersion"}}`))
 	unknown := &loggingpb.LogEntry{LogName: "projects/p/logs/x", Payload: &loggingpb.LogEntry_ProtoPayload{ProtoPayload: &anypb.Any{TypeUrl: "type.googleapis.com/acme.Secret", Value: []byte{8, 1}}}}
 	b := &bucket{entries: []*loggingpb.LogEntry{audit, unknown}}
-	src := must(NewLogging(LoggingConfig{Resources: []string{"projects/p"}, Since: since, Until: since.Add(time.Hour), Filter: "severity>=ERROR", Options: startBucket(t, b)}))
+	src := must(NewLogging(LoggingConfig{Resources: []string{"projects/p"}, Since: since, Until: since.Add(time.Hour), Filter: "severity>=ERROR", Options: reach(t, b)}))
 	var got []string
 	err := src.Run(t.Context(), func(_ context.Context, group []analyzer.Message) error {
 		for _, m := range group {
@@ -91,29 +93,83 @@ func protojsonEntry(text string) (*loggingpb.LogEntry, error) {
 	return e, protojson.Unmarshal([]byte(text), e)
 }
 
-func TestLoggingFails(t *testing.T) {
-	many := &bucket{}
-	for range readPage + 1 {
-		many.entries = append(many.entries, proto.CloneOf(&loggingpb.LogEntry{InsertId: "x"}))
+// hour is a bucket with n entries, two at each second.
+func hour(n int) *bucket {
+	b := &bucket{}
+	for i := range n {
+		b.entries = append(b.entries, &loggingpb.LogEntry{InsertId: "e" + strconv.Itoa(i), LogName: "projects/p/logs/x", Timestamp: timestamppb.New(since.Add(time.Duration(i/2) * time.Second))})
 	}
+	return b
+}
+
+// A listing goes on where it stopped: after the minute whose quota is used up,
+// and by the time of the last entry when the API forgets the listing.
+func TestLoggingGoesOn(t *testing.T) {
+	for name, api := range map[string]func(*bucket) loggingpb.LoggingServiceV2Server{
+		"quota":  func(b *bucket) loggingpb.LoggingServiceV2Server { return &thrifty{bucket: b, refusals: 3} },
+		"forgot": func(b *bucket) loggingpb.LoggingServiceV2Server { return &forgetful{bucket: b} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := hour(2*readPage + 501)
+			got := map[string]int{}
+			src := must(NewLogging(LoggingConfig{Resources: []string{"projects/p"}, Since: since, Options: reach(t, api(b))}))
+			err := src.Run(t.Context(), func(_ context.Context, group []analyzer.Message) error {
+				for _, m := range group {
+					got[string(m.Data)]++
+				}
+				return nil
+			})
+			if err != nil || len(got) != len(b.entries) || src.Stats().Entries != int64(len(b.entries)) {
+				t.Errorf("%d entries, %d counted (%v); want each of %d once", len(got), src.Stats().Entries, err, len(b.entries))
+			}
+		})
+	}
+}
+
+// thrifty refuses calls for the quota.
+type thrifty struct {
+	*bucket
+	refusals int
+}
+
+func (b *thrifty) ListLogEntries(ctx context.Context, r *loggingpb.ListLogEntriesRequest) (*loggingpb.ListLogEntriesResponse, error) {
+	if b.refusals > 0 && r.GetPageToken() != "" {
+		b.refusals--
+		return nil, status.Error(codes.ResourceExhausted, "Quota exceeded for quota metric 'Read requests' and limit 'Read requests per minute'")
+	}
+	return b.bucket.ListLogEntries(ctx, r)
+}
+
+// forgetful knows the token of a listing's second page no more.
+type forgetful struct{ *bucket }
+
+func (b *forgetful) ListLogEntries(ctx context.Context, r *loggingpb.ListLogEntriesRequest) (*loggingpb.ListLogEntriesResponse, error) {
+	if r.GetPageToken() == strconv.Itoa(readPage) {
+		return nil, status.Error(codes.InvalidArgument, "page token is not valid")
+	}
+	var from time.Time
+	if _, rest, ok := strings.Cut(r.GetFilter(), "timestamp>=\""); ok {
+		from = must(time.Parse(time.RFC3339Nano, rest[:strings.IndexByte(rest, '"')]))
+	}
+	late := slices.DeleteFunc(slices.Clone(b.entries), func(e *loggingpb.LogEntry) bool { return e.GetTimestamp().AsTime().Before(from) })
+	return (&bucket{entries: late}).ListLogEntries(ctx, r)
+}
+
+func TestLoggingFails(t *testing.T) {
 	run := func(b loggingpb.LoggingServiceV2Server) error {
-		l := must(net.Listen("tcp", "127.0.0.1:0"))
-		server := grpc.NewServer()
-		loggingpb.RegisterLoggingServiceV2Server(server, b)
-		go func() { _ = server.Serve(l) }()
-		t.Cleanup(server.Stop)
-		conn := must(grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials())))
-		t.Cleanup(func() { _ = conn.Close() })
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		return must(NewLogging(LoggingConfig{Resources: []string{"projects/p"}, Since: since, Options: []option.ClientOption{option.WithGRPCConn(conn)}})).
+		return must(NewLogging(LoggingConfig{Resources: []string{"projects/p"}, Since: since, Patience: time.Second, Options: reach(t, b)})).
 			Run(ctx, func(context.Context, []analyzer.Message) error { return nil })
 	}
 	if err := run(denied{}); err == nil || !strings.Contains(err.Error(), "roles/logging.viewer") || errors.Is(err, ErrPartial) {
 		t.Errorf("error %v; want one that names the role", err)
 	}
-	if err := run(broken{many}); !errors.Is(err, ErrPartial) {
-		t.Errorf("error %v; want ErrPartial", err)
+	if err := run(broken{hour(readPage + 1)}); !errors.Is(err, ErrPartial) || !strings.Contains(err.Error(), "what is older than 2026-11-23T08:08:19Z was read") {
+		t.Errorf("error %v; want ErrPartial, and until when", err)
+	}
+	if err := run(&thrifty{bucket: hour(readPage + 1), refusals: 1 << 30}); !errors.Is(err, ErrPartial) || !strings.Contains(err.Error(), "60 calls a minute") {
+		t.Errorf("error %v; want ErrPartial, for the quota", err)
 	}
 	_, err := NewLogging(LoggingConfig{Resources: []string{"acme"}, Until: since, Filter: strings.Repeat("x", 20_000)})
 	for _, want := range []string{"logging.resources[0]", "logging.since", "logging.filter"} {
