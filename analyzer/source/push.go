@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/api/idtoken"
 	"google.golang.org/api/option"
 
 	"github.com/why401/why401/analyzer"
@@ -57,7 +56,7 @@ func (c PushConfig) Validate() []conf.FieldError {
 
 // Push takes entries that a Pub/Sub push subscription sends. Each request is
 // answered after the group that its message joined was kept: 204, or 503 for
-// "again later". Whose token is not Google's for the configured audience and
+// "again later", as when Google's certificates cannot be fetched. Whose token is not Google's for the configured audience and
 // account gets 401 and nothing is read of what it sent.
 type Push struct {
 	config PushConfig
@@ -65,7 +64,7 @@ type Push struct {
 
 	mu      sync.RWMutex // held for reading by every request under way
 	commits *committer   // nil: nobody takes entries now
-	verify  *idtoken.Validator
+	tokens  *tokens
 }
 
 var (
@@ -82,15 +81,11 @@ func NewPush(c PushConfig) (*Push, error) {
 	if err := invalid("push", problems); err != nil {
 		return nil, err
 	}
-	options := c.Options
-	if len(options) == 0 {
-		options = []option.ClientOption{option.WithHTTPClient(&http.Client{Timeout: 10 * time.Second})}
-	}
-	v, err := idtoken.NewValidator(context.Background(), options...)
+	t, err := newTokens(c)
 	if err != nil {
-		return nil, fmt.Errorf("make a validator of tokens: %w", err)
+		return nil, err
 	}
-	return &Push{config: c, group: PubSubConfig{}.withDefaults(), verify: v}, nil
+	return &Push{config: c, group: PubSubConfig{}.withDefaults(), tokens: t}, nil
 }
 
 // Run takes pushes until ctx ends, and returns ctx.Err() when all that was
@@ -177,7 +172,11 @@ func (p *Push) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "not taking entries now", http.StatusServiceUnavailable)
 		return
 	}
-	if err := p.authenticate(r); err != nil {
+	switch err := p.tokens.check(r); {
+	case errors.Is(err, errNoCertificates):
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	case err != nil:
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		http.Error(w, err.Error(), http.StatusUnauthorized)
 		return
@@ -192,25 +191,6 @@ func (p *Push) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
-}
-
-// authenticate verifies the token of a push. What it says is for whoever sets
-// the subscription up, and holds nothing of the token.
-func (p *Push) authenticate(r *http.Request) error {
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok {
-		return errors.New("wanted the token of a push subscription: create it with --push-auth-service-account")
-	}
-	payload, err := p.verify.Validate(r.Context(), token, p.config.Audience)
-	if err != nil {
-		return errors.New("the token was not signed by Google for this audience, or has expired")
-	}
-	email, _ := payload.Claims["email"].(string)
-	verified, _ := payload.Claims["email_verified"].(bool)
-	if payload.Issuer != "https://accounts.google.com" && payload.Issuer != "accounts.google.com" || !verified || email != p.config.Email {
-		return errors.New("the token is of another account")
-	}
-	return nil
 }
 
 // pushed reads a push into a message.

@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -30,17 +31,34 @@ const pusher = "pusher@acme-prod.iam.gserviceaccount.com"
 // google stands for Google's signing key and the place of its certificates.
 var google = sync.OnceValue(func() *rsa.PrivateKey { return must(rsa.GenerateKey(rand.Reader, 2048)) })
 
-type certificates struct{}
+// certificates answers for Google; all its kids are of the same key.
+type certificates struct {
+	kids    []string
+	status  int // 0: the network is away
+	fetched int
+}
 
-func (certificates) RoundTrip(r *http.Request) (*http.Response, error) {
+func (c *certificates) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.fetched++
+	if c.status == 0 {
+		return nil, errors.New("network is unreachable")
+	}
 	key := google().PublicKey
-	body, err := json.Marshal(map[string]any{"keys": []any{map[string]string{"kid": "k1", "kty": "RSA", "alg": "RS256", "use": "sig",
-		"n": base64.RawURLEncoding.EncodeToString(key.N.Bytes()), "e": base64.RawURLEncoding.EncodeToString(big.NewInt(int64(key.E)).Bytes())}}})
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Cache-Control": {"max-age=3600"}}, Body: io.NopCloser(bytes.NewReader(body)), Request: r}, err
+	var keys []any
+	for _, kid := range c.kids {
+		keys = append(keys, map[string]string{"kid": kid, "kty": "RSA", "alg": "RS256", "use": "sig",
+			"n": base64.RawURLEncoding.EncodeToString(key.N.Bytes()), "e": base64.RawURLEncoding.EncodeToString(big.NewInt(int64(key.E)).Bytes())})
+	}
+	body, err := json.Marshal(map[string]any{"keys": keys})
+	return &http.Response{StatusCode: c.status, Header: http.Header{"Cache-Control": {"max-age=3600"}}, Body: io.NopCloser(bytes.NewReader(body)), Request: r}, err
 }
 
 func openPush(*testing.T, [][]byte) Config {
-	return Config{Push: PushConfig{Audience: "https://why401.example/push", Email: pusher, Options: []option.ClientOption{option.WithHTTPClient(&http.Client{Transport: certificates{}})}}}
+	return Config{Push: pushBy(&certificates{kids: []string{"k1"}, status: http.StatusOK})}
+}
+
+func pushBy(c *certificates) PushConfig {
+	return PushConfig{Audience: "https://why401.example/push", Email: pusher, Options: []option.ClientOption{option.WithHTTPClient(&http.Client{Transport: c})}}
 }
 
 // pushToken signs what a push subscription sends, with changes.
@@ -51,6 +69,10 @@ func pushToken(key *rsa.PrivateKey, change jwt.MapClaims) string {
 	}
 	token := jwt.NewWithClaims(jwt.SigningMethodRS256, claims)
 	token.Header["kid"] = "k1"
+	if kid, ok := change["kid"]; ok {
+		token.Header["kid"] = kid
+		delete(claims, "kid")
+	}
 	return must(token.SignedString(key))
 }
 
@@ -136,6 +158,51 @@ func TestPushRefuses(t *testing.T) {
 	<-ended
 	if code := push(src, pushToken(google(), nil), good).Code; code != http.StatusServiceUnavailable {
 		t.Errorf("after the end: status %d; want 503", code)
+	}
+}
+
+// Google signs with new keys, and is out of reach at times: neither loses an
+// entry, and strangers do not make us ask Google again and again.
+func TestPushFollowsGoogle(t *testing.T) {
+	certs := &certificates{kids: []string{"k1"}}
+	src := must(NewPush(pushBy(certs)))
+	if certs.fetched > 0 {
+		t.Errorf("%d fetches at the start; want none", certs.fetched)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- src.Run(ctx, func(context.Context, []analyzer.Message) error { return nil }) }()
+	defer func() { cancel(); <-ended }()
+	for push(src, "", nil).Code == http.StatusServiceUnavailable {
+		time.Sleep(time.Millisecond)
+	}
+	said := func(kid string) int {
+		return push(src, pushToken(google(), jwt.MapClaims{"kid": kid}), wrapped(1, []byte("{}"))).Code
+	}
+	if code := said("k1"); code != http.StatusServiceUnavailable {
+		t.Errorf("without a network: status %d; want 503, so that it comes again", code)
+	}
+	if certs.status = http.StatusBadGateway; said("k1") != http.StatusServiceUnavailable {
+		t.Error("with Google broken: want 503")
+	}
+	if certs.status = http.StatusOK; said("k1") != http.StatusNoContent {
+		t.Error("with Google back: want 204")
+	}
+	certs.kids = []string{"k1", "k2"}
+	if code := said("k2"); code != http.StatusNoContent {
+		t.Errorf("a new key while the old certificates are fresh: status %d; want 204", code)
+	}
+	before := certs.fetched
+	for range 10 {
+		if code := said("stranger"); code != http.StatusUnauthorized {
+			t.Errorf("a key that is none of Google's: status %d; want 401", code)
+		}
+	}
+	if certs.fetched != before {
+		t.Errorf("%d fetches for strangers within the minute; want none", certs.fetched-before)
+	}
+	if said("k1") != http.StatusNoContent || said("k2") != http.StatusNoContent {
+		t.Error("the keys of Google are known no more")
 	}
 }
 
