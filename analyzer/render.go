@@ -39,7 +39,7 @@ func (r *Report) Write(w io.Writer, format string) error {
 }
 
 func (r *Report) text(b *bytes.Buffer) {
-	fmt.Fprintf(b, "%s to %s: %d entries, %d accepted, %d refused\n", stamp(r.Span.From), stamp(r.Span.To), r.Totals.Entries, r.Totals.Accepted, r.Totals.Refused)
+	fmt.Fprintf(b, "%s: %d entries, %d accepted, %d refused\n", r.Span, r.Totals.Entries, r.Totals.Accepted, r.Totals.Refused)
 	if r.Totals.Duplicates+r.Totals.Malformed+r.Totals.Unmatched > 0 {
 		fmt.Fprintf(b, "%d duplicates, %d malformed (quarantined), %d unmatched\n", r.Totals.Duplicates, r.Totals.Malformed, r.Totals.Unmatched)
 	}

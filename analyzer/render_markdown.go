@@ -8,7 +8,7 @@ import (
 
 // markdown writes the report for a chat, a ticket or a wiki page.
 func (r *Report) markdown(b *bytes.Buffer) {
-	fmt.Fprintf(b, "# Authentication report\n\n%s to %s. %d entries, %d accepted, %d refused", stamp(r.Span.From), stamp(r.Span.To), r.Totals.Entries, r.Totals.Accepted, r.Totals.Refused)
+	fmt.Fprintf(b, "# Authentication report\n\n%s. %d entries, %d accepted, %d refused", r.Span, r.Totals.Entries, r.Totals.Accepted, r.Totals.Refused)
 	fmt.Fprintf(b, " (%d duplicates, %d malformed, %d unmatched).\n", r.Totals.Duplicates, r.Totals.Malformed, r.Totals.Unmatched)
 	b.WriteString("\n## Incidents\n\n")
 	if len(r.Incidents) == 0 {

@@ -50,6 +50,14 @@ type Span struct {
 	To   time.Time `json:"to"`
 }
 
+// String writes s for people, in UTC.
+func (s Span) String() string {
+	if s.To.IsZero() {
+		return "no entry with a time"
+	}
+	return stamp(s.From) + " to " + stamp(s.To)
+}
+
 // ReportTotals sums a report up. Entries counts all that was handed over,
 // duplicates and malformed included.
 type ReportTotals struct {

@@ -94,14 +94,19 @@ func (env *environment) analyze(ctx context.Context, paths []string, stored *sto
 		return nil, exitWith(exitBackend, err)
 	}
 	report := findingOf(p, diagnosis)
-	if report.Totals.Entries == 0 && err == nil {
-		fmt.Fprintln(env.stderr, "why401: no entries found")
-	}
-	switch {
+	switch n := report.Totals; {
 	case errors.Is(err, source.ErrUnreachable) || err != nil && len(paths) == 0 && !errors.Is(err, source.ErrPartial):
-		return nil, exitWith(exitBackend, err)
+		err = exitWith(exitBackend, err)
 	case err != nil:
 		err = exitWith(exitInput, err)
+	case n.Entries == 0:
+		fmt.Fprintln(env.stderr, "why401: no entries found")
+	case n.Malformed == n.Entries:
+		err = exitHint(exitInput, fmt.Errorf("none of %d entries could be read: wanted LogEntries as JSON", n.Entries),
+			"gcloud logging read --format=json, which prints YAML by default; for bare messages why401 classify --text")
+	}
+	if err != nil && report.Totals.Entries == 0 {
+		return nil, err // there is nothing to report on
 	}
 	return report, err
 }

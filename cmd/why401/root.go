@@ -11,7 +11,6 @@ func newRoot(env *environment) *cobra.Command {
 		Short:         "tells why services answer 401 and 403",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetIn(env.stdin)
@@ -38,5 +37,6 @@ func newRoot(env *environment) *cobra.Command {
 		newValidateCmd(env),
 		newVersionCmd(env),
 	)
+	explainUsage(root)
 	return root
 }
