@@ -14,7 +14,7 @@ var rotationCauses = []CauseInfo{
 		ID: "rotation.in_progress", Means: "a rotation is under way, within its declared overlap", Level: LevelInfo, Reasons: []Reason{BadSignature, KeyNotFound},
 		Confirms: "the services hold two neighbouring versions, within the overlap", Do: []string{"watch: why401 rotate status"},
 		needs:    [][]*fact{{factRotation, factWithinOverlap, factSome}, {factRotation, factWithinOverlap, factDecays}, {factRotation, factDecays, factBrief, factSome}},
-		supports: []*fact{factWithinOverlap, factDecays}, against: notOurs,
+		supports: []*fact{factWithinOverlap, factDecays}, against: append(notOurs[:len(notOurs):len(notOurs)], factHeavy),
 	},
 	{
 		ID: "rotation.incomplete", Means: "a service was left behind by a rotation", Level: LevelError, Reasons: []Reason{BadSignature, KeyNotFound},

@@ -22,6 +22,7 @@ type complaint struct {
 	share    float64
 	baseline float64 // the same share in the hour before
 	quiet    bool    // it ended
+	small    bool    // too few failures for an incident of its own
 	told     map[*fact]told
 	cited    []rest // what the fact that is being asked rests on
 }
@@ -64,7 +65,7 @@ func (sc *scene) complaint(s Service, sr *series, f *family) *complaint {
 	// A flood of forged tokens hides when regular requests began to fail:
 	// those that are let through tell it.
 	if m := c.fell(); m > from+2 && (c.holds(factStrangers) || c.holds(factManyKids)) {
-		if hidden := sc.over(s, sr, f, m, to); hidden != nil {
+		if hidden := sc.over(s, sr, f, m, to); hidden != nil && !hidden.small {
 			c, from = hidden, m
 		}
 	}
@@ -92,12 +93,13 @@ func (sc *scene) over(s Service, sr *series, f *family, from, to int64) *complai
 			always = always || !r.Refusal()
 		}
 	}
-	if c.count == 0 || c.count < sc.cfg.MinCount && !always {
+	c.small = c.count < sc.cfg.MinCount && !always
+	if c.count == 0 || c.small && f.daily() {
 		return nil
 	}
 	if all := c.rates.Accepted + c.rates.Refused; all > 0 {
 		c.share = min(1, float64(c.count)/float64(all))
-		if !always && wilsonLow(min(c.count, all), all) < sc.cfg.MinShare {
+		if !always && !c.small && wilsonLow(min(c.count, all), all) < sc.cfg.MinShare {
 			return nil
 		}
 	}
@@ -119,10 +121,22 @@ func (c *complaint) level() Level {
 	if c.reasons[Unspecified] > 0 && !c.holds(factMost) && !c.holds(factAcceptedFell) {
 		return LevelInfo // nobody says that it has to do with tokens
 	}
-	if c.family.level == LevelInfo && c.family.ordinary() && c.holds(factMost) && c.count >= 2*c.scene.cfg.MinCount {
+	most := (c.holds(factMost) || c.mostLately()) && c.count >= 2*c.scene.cfg.MinCount
+	switch {
+	case c.family.ordinary() && most, c.family.unknown == "form.missing" && most && c.holds(factAcceptedFell):
 		return LevelError
+	case c.family.ordinary() && c.risesWithOthers(), c.family.unknown == "form.missing" && c.holds(factRegularsRise):
+		return LevelWarning
 	}
 	return c.family.level
+}
+
+// risesWithOthers reports whether it rose far above the usual at several
+// services at once, which is not the doing of clients that slept.
+func (c *complaint) risesWithOthers() bool {
+	return c.holds(factRisen) && slices.ContainsFunc(c.scene.byFamily[c.family], func(o *complaint) bool {
+		return o != c && o.overlaps(c) && abs(o.from-c.from) <= together && o.holds(factRisen)
+	})
 }
 
 // fromUnknown reports whether most of the failures came from clients that were
@@ -139,6 +153,17 @@ func (c *complaint) fromUnknown() bool {
 
 // onset is when the episode began, known to the minute.
 func (c *complaint) onset() time.Time { return time.Unix(c.from*60, 0).UTC() }
+
+// began is the first of its entries, as far as they are kept.
+func (c *complaint) began() time.Time {
+	at := c.end()
+	for _, r := range c.family.reasons {
+		if list := c.exemplars(r); len(list) > 0 && list[0].At.Before(at) {
+			at = list[0].At
+		}
+	}
+	return at
+}
 
 // end is the last second of its last minute.
 func (c *complaint) end() time.Time { return time.Unix(c.to*60+59, 0).UTC() }

@@ -77,6 +77,7 @@ func diagnose(scenes []*scene) []Incident {
 		for _, s := range sc.services {
 			sc.complaints = append(sc.complaints, sc.complaintsOf(s)...)
 		}
+		sc.complaints = sc.opened(sc.complaints)
 		slices.SortFunc(sc.complaints, compareComplaint)
 		sc.byFamily = map[*family][]*complaint{}
 		for _, c := range sc.complaints {
@@ -115,6 +116,9 @@ func (sc *scene) incidents() []Incident {
 	all = append(all, sc.latent()...)
 	all = append(all, sc.gapsInPipeline()...)
 	all = merge(all)
+	for _, k := range all {
+		k.complaints = append(k.complaints, sc.joined(k)...)
+	}
 	affected := sc.follow(&all)
 	out := make([]Incident, 0, len(all))
 	for _, k := range all {
@@ -134,7 +138,7 @@ func (sc *scene) ownComplaints(info *CauseInfo, all []*conclusion) []*complaint 
 	var out []*complaint
 	for _, s := range sc.services {
 		if sr := sc.ledger.window.services[s]; sr != nil {
-			if c := sc.complaint(s, sr, f); c != nil {
+			if c := sc.complaint(s, sr, f); c != nil && !c.small {
 				out = append(out, c)
 			}
 		}
@@ -221,12 +225,17 @@ func better(v Verdict, info *CauseInfo, k *conclusion) bool {
 
 func sureness(v Verdict) int { return slices.Index([]Verdict{Ambiguous, Probable, Confirmed}, v) }
 
-// proof are the probe results that only the cause predicts, seen while the
-// complaint stood or since.
+// proof are the probe results that only the cause predicts, seen shortly
+// before the complaint, while it stood or since. That all is as it should be
+// must have been seen since it began.
 func (sc *scene) proof(info *CauseInfo, c *complaint) []*ProbeResult {
 	var out []*ProbeResult
+	since := c.onset().Add(-sc.cfg.Quiet)
+	if info.Level == LevelInfo {
+		since = c.horizon()
+	}
 	for _, r := range sc.results {
-		if r.tells() && sc.shown(r) == info.ID && (r.about(c.service) || info.shared && sc.signs(r.Service)) && !r.At.Before(c.onset().Add(-sc.cfg.Quiet)) {
+		if r.tells() && sc.shown(r) == info.ID && (r.about(c.service) || info.shared && sc.signs(r.Service)) && !r.At.Before(since) {
 			out = append(out, r)
 		}
 	}
@@ -273,7 +282,9 @@ func (c *complaint) first(facts []*fact) *fact {
 
 // verdict is decided by what evidence is present, never by wording.
 func (c *complaint) verdict(info *CauseInfo, proof []*ProbeResult, against *fact) (Verdict, []*fact) {
-	if len(proof) > 0 || info.observed {
+	// That all is as it should be is no explanation of what should not be.
+	harmless := info.Level == LevelInfo && against != nil
+	if len(proof) > 0 && !harmless || info.observed {
 		return Confirmed, nil
 	}
 	if against != nil || c.scene.awaits(info, c) {

@@ -21,6 +21,16 @@ var factSome = &fact{"some", signalPopulation, func(c *complaint) (answer, strin
 	return truth(c.share < 0.5), "most of its requests are let through"
 }}
 
+// factHeavy: more than the short, small and falling number that an orderly
+// rotation may cost.
+var factHeavy = &fact{"heavy", signalPopulation, func(c *complaint) (answer, string) {
+	all := c.rates.Accepted + c.rates.Refused
+	if all == 0 {
+		return unknown, ""
+	}
+	return truth(wilsonLow(min(c.count, all), all) >= 0.25), percent(c.share) + " of its decisions fail so, which is more than a rotation within its overlap costs"
+}}
+
 var factMost = negate(factSome, "most", "most of its requests fail so")
 
 // peers are what the other services of a scene do while a family of failures
@@ -99,7 +109,7 @@ var factNoPeerSound = negate(factPeersSound, "no_peer_sound", "no other verifier
 func (c *complaint) fellows() []string {
 	var out []string
 	for _, o := range c.scene.byFamily[c.family] {
-		if o != c && o.overlaps(c) && abs(o.from-c.from) <= 5 && o.counts(c) {
+		if o != c && o.overlaps(c) && abs(o.from-c.from) <= together && o.counts(c) {
 			out = append(out, o.service.Name)
 		}
 	}
@@ -227,6 +237,10 @@ var factStrangers = &fact{"strangers", signalPopulation, func(c *complaint) (ans
 }}
 
 var factRegulars = negate(factStrangers, "regular_clients", "the failing clients are ones that were let through before")
+
+// factRegularsRise: what bots and stray callers meet all day, regular clients
+// meet far more often than before.
+var factRegularsRise = both("regulars_rise", signalPopulation, factRisen, factRegulars)
 
 var factClientsRecover = &fact{"clients_recover", signalPopulation, func(c *complaint) (answer, string) {
 	known, all := c.known()

@@ -7,8 +7,16 @@ import (
 )
 
 var factSudden = &fact{"sudden", signalTime, func(c *complaint) (answer, string) {
-	if len(c.series) < 3 || c.baseline > 0.5*c.share {
+	if c.baseline > 0.5*c.share {
 		return unknown, ""
+	}
+	if len(c.series) < 3 {
+		// Who was let through all the time is refused by the minute.
+		before, _, _, ok := c.accepts()
+		if !ok || before < 4 || c.baseline > 0.1*c.share || !c.mostLately() {
+			return unknown, ""
+		}
+		return yes, "it began from one minute to the next, at " + c.onset().Format("15:04")
 	}
 	s := slices.Clone(c.series)
 	slices.Sort(s)
@@ -18,6 +26,20 @@ var factSudden = &fact{"sudden", signalTime, func(c *complaint) (answer, string)
 	}
 	return yes, "it began from one minute to the next, at " + c.onset().Format("15:04")
 }}
+
+// mostLately reports whether most of the latest decisions failed so: the
+// minute in which a fault begins holds what was decided before it as well.
+func (c *complaint) mostLately() bool {
+	sr := c.scene.ledger.window.services[c.service]
+	failed, all := int64(0), int64(0)
+	for m := c.to; m >= c.from && all < 2*fewFailures; m-- {
+		if t := sr.minutes[m]; t != nil {
+			k := t.failures(c.family)
+			failed, all = failed+k, all+max(k, t.decisions())
+		}
+	}
+	return failed >= fewFailures && wilsonLow(failed, all) >= 0.5
+}
 
 var factFromTheStart = &fact{"from_the_start", signalTime, func(c *complaint) (answer, string) {
 	sr := c.scene.ledger.window.services[c.service]
@@ -30,6 +52,10 @@ var factFromTheStart = &fact{"from_the_start", signalTime, func(c *complaint) (a
 	return yes, "the service has failed since it was first seen"
 }}
 
+// settled is for how many minutes failures must have been seen to say whether
+// they fade.
+const settled = 3
+
 var factDecays = &fact{"decays", signalTime, func(c *complaint) (answer, string) {
 	n := len(c.series)
 	if n <= brief && c.scene.now.After(c.end().Add(2*time.Minute)) {
@@ -37,6 +63,9 @@ var factDecays = &fact{"decays", signalTime, func(c *complaint) (answer, string)
 	}
 	if n < 2 {
 		return truth(c.quiet), "it was over within a minute"
+	}
+	if n < settled {
+		return unknown, "" // it has only just begun
 	}
 	var first, second int64
 	for i, k := range c.series {

@@ -72,6 +72,9 @@ func (f *family) probe(services []string) string {
 	return strings.NewReplacer("{services}", list(services), "{service}", first).Replace(f.next)
 }
 
+// daily: what nobody is paged for while nothing decides.
+func (f *family) daily() bool { return f.level == LevelInfo }
+
 // ordinary: a few of it are part of an ordinary day.
 func (f *family) ordinary() bool { return f.unknown == "token.expired_normal" }
 

@@ -51,7 +51,7 @@ func (sc *scene) id(k *conclusion, services []string) string {
 	if len(k.complaints) > 0 {
 		first := k.complaints[0]
 		for _, c := range k.complaints {
-			if c.from < first.from {
+			if c.from < first.from || c.from == first.from && c.began().Before(first.began()) {
 				first = c
 			}
 		}
@@ -205,6 +205,9 @@ func (sc *scene) severity(in *Incident, k *conclusion) {
 	}
 	oneClient, ordinary := len(k.complaints) > 0, len(k.complaints) > 0
 	for _, c := range k.complaints {
+		if c.small {
+			continue
+		}
 		oneClient = oneClient && c.holds(factOneClient)
 		ordinary = ordinary && c.family.unknown == "meta.unclassified" && c.holds(factSteady)
 	}

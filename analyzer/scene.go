@@ -18,9 +18,10 @@ type scene struct {
 	services   []Service
 	complaints []*complaint
 	byFamily   map[*family][]*complaint
-	verify     []Service            // see verifiers
-	changes    []*Change            // the earliest first
-	index      map[string][]*Change // see of
+	small      map[*family][]*complaint // see opened
+	verify     []Service                // see verifiers
+	changes    []*Change                // the earliest first
+	index      map[string][]*Change     // see of
 	histories  map[string][]versionEvent
 	peers      map[peersKey]peers
 	members    map[string]bool // names of verifiers and signers, see member
