@@ -59,3 +59,11 @@ func (in *Incident) words() string {
 	}
 	return b.String()
 }
+
+func causeNames(cs []Cause) []string {
+	out := make([]string, len(cs))
+	for i, c := range cs {
+		out[i] = string(c)
+	}
+	return out
+}

@@ -38,7 +38,7 @@ var formCauses = []CauseInfo{
 	{
 		ID: "proxy.header_lost", Means: "the Authorization header is lost between two hops", Level: LevelError, Reasons: []Reason{MissingToken},
 		Confirms: "a canary sent through the edge arrives without its header", Explains: []Cause{"meta.unclassified"}, Do: []string{"let the proxy pass Authorization on"},
-		needs:    [][]*fact{{factEveryone, factSudden, factRegulars}, {factRises, factSudden, factRegulars, factAcceptedFell, factNoRotation}, {factRises, factSudden, factManyClients, factAcceptedFell, factNoRotation}, {factEveryone, factSudden, factPeersSound}},
+		needs:    [][]*fact{{factEveryone, factSudden, factRegulars, factNoRotation}, {factRises, factSudden, factRegulars, factAcceptedFell, factNoRotation}, {factRises, factSudden, factManyClients, factAcceptedFell, factNoRotation}, {factEveryone, factSudden, factPeersSound, factNoRotation}},
 		supports: []*fact{factEveryone, factSudden, factRegulars, factAcceptedFell}, against: []*fact{factOneClient, factSteady, factOnTop},
 	},
 	{ID: "form.truncated", Means: "tokens beyond a length are cut", Level: LevelError, Reasons: []Reason{MalformedToken, BadSignature}, Confirms: "a padded canary fails above a length", Do: []string{"raise the header limit of the proxy, or shrink the claims"},

@@ -44,3 +44,16 @@ type Change struct {
 // InstanceDetail is the key of Change.Details under which a start names its
 // instance.
 const InstanceDetail = "instance"
+
+// line tells a change in a list: what, of what, and by or at which service where
+// that is another.
+func (c *Change) line() string {
+	s := string(c.Kind) + " " + c.Target
+	if c.Version != "" {
+		s += " " + c.Version
+	}
+	if name := c.Service.Name; name != "" && name != c.Target && (c.Kind == SecretLoaded || c.Kind == KeySetRefreshed) {
+		s += " by " + name
+	}
+	return s
+}

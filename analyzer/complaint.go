@@ -154,9 +154,9 @@ func (c *complaint) fromUnknown() bool {
 // onset is when the episode began, known to the minute.
 func (c *complaint) onset() time.Time { return time.Unix(c.from*60, 0).UTC() }
 
-// began is the first of its entries, as far as they are kept.
+// began is the first of its entries where that is kept, else the horizon.
 func (c *complaint) began() time.Time {
-	at := c.end()
+	at := c.horizon()
 	for _, r := range c.family.reasons {
 		if list := c.exemplars(r); len(list) > 0 && list[0].At.Before(at) {
 			at = list[0].At

@@ -83,7 +83,13 @@ func diagnose(scenes []*scene) []Incident {
 		for _, c := range sc.complaints {
 			sc.byFamily[c.family] = append(sc.byFamily[c.family], c)
 		}
-		out = append(out, sc.incidents()...)
+		sc.conclusions()
+	}
+	relays(scenes)
+	for _, sc := range scenes {
+		for _, k := range sc.concluded {
+			out = append(out, sc.incident(k, sc.affected[k]))
+		}
 	}
 	slices.SortStableFunc(out, func(a, b Incident) int {
 		return cmp.Or(severityRank(b.Severity)-severityRank(a.Severity), sureness(b.Verdict)-sureness(a.Verdict), strings.Compare(a.ID, b.ID))
@@ -95,9 +101,9 @@ func severityRank(l Level) int {
 	return slices.Index([]Level{LevelInfo, LevelWarning, LevelError, LevelCritical}, l)
 }
 
-// incidents concludes for every complaint and every telling probe result,
+// conclusions concludes for every complaint and every telling probe result,
 // puts equal causes together and lets consequences follow their cause.
-func (sc *scene) incidents() []Incident {
+func (sc *scene) conclusions() {
 	var all []*conclusion
 	used := map[*ProbeResult]bool{}
 	for _, c := range sc.complaints {
@@ -119,12 +125,8 @@ func (sc *scene) incidents() []Incident {
 	for _, k := range all {
 		k.complaints = append(k.complaints, sc.joined(k)...)
 	}
-	affected := sc.follow(&all)
-	out := make([]Incident, 0, len(all))
-	for _, k := range all {
-		out = append(out, sc.incident(k, affected[k]))
-	}
-	return out
+	sc.affected = sc.follow(&all)
+	sc.concluded = all
 }
 
 // ownComplaints are those of a cause whose reasons make no complaint by
@@ -177,6 +179,11 @@ func (sc *scene) refuted(cause Cause, s Service, since time.Time) bool {
 // conclude weighs every cause that may print the complaint's reasons.
 func (sc *scene) conclude(c *complaint) *conclusion {
 	k := &conclusion{verdict: Ambiguous, complaints: []*complaint{c}}
+	if r := sc.muffled(c); r != nil {
+		info := sc.shown(r).Info()
+		k.cause, k.verdict, k.results, k.candidates = &info, Confirmed, []*ProbeResult{r}, []Cause{info.ID}
+		return k
+	}
 	type rated struct {
 		cause  *CauseInfo
 		points int
@@ -215,6 +222,27 @@ func (sc *scene) conclude(c *complaint) *conclusion {
 		k.candidates = front(k.candidates, k.cause.ID)
 	}
 	return k
+}
+
+// muffled finds the fault of the service's own key that a probe saw while
+// regular callers are refused for want of a token: many services treat a token
+// that does not verify as none, and say so.
+func (sc *scene) muffled(c *complaint) *ProbeResult {
+	if c.family.unknown != "form.missing" || !c.holds(factAcceptedFell) {
+		return nil
+	}
+	for _, r := range sc.results {
+		if r.tells() && r.Service.Name != "" && r.about(c.service) && !r.At.Before(c.onset().Add(-sc.cfg.Quiet)) && sc.shown(r).verifies() {
+			return r
+		}
+	}
+	return nil
+}
+
+// verifies reports whether a cause makes a service refuse signatures.
+func (c Cause) verifies() bool {
+	info := c.Info()
+	return info.Level != LevelInfo && slices.Contains(info.Reasons, BadSignature)
 }
 
 // better reports whether a verdict for info outdoes what k holds; of equals,
@@ -267,7 +295,7 @@ func (sc *scene) awaits(info *CauseInfo, c *complaint) bool {
 			latest = later(latest, r.At)
 		}
 	}
-	return !latest.IsZero() && latest.Before(c.horizon()) && sc.now.Sub(latest) < patience
+	return !latest.IsZero() && latest.Before(c.began()) && sc.now.Sub(latest) < patience
 }
 
 // first is the first of the facts that holds, or nil.

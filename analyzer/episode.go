@@ -166,7 +166,7 @@ func (sr *series) fault(f *family, from, to int64, quiet time.Duration) (int64, 
 		if !ok {
 			break
 		}
-		if a < at+leadMinutes {
+		if a < at+leadMinutes || at == 0 && sr.ramp(r, from, a, quiet) {
 			a = at
 		}
 		end := r.fall(a, b, at, quiet)
@@ -183,6 +183,16 @@ func (sr *series) fault(f *family, from, to int64, quiet time.Duration) (int64, 
 		at = end // a later one counts for more
 	}
 	return from + int64(lo), from + int64(hi) - 1, trickle
+}
+
+// ramp reports whether the minutes [0, a) of a run are the fault's own slow
+// beginning, as when tokens are renewed one by one: nothing of it was seen for
+// twice as long before, and it grew.
+func (sr *series) ramp(r run, from int64, a int, quiet time.Duration) bool {
+	if time.Duration(a)*time.Minute > quiet || from-sr.first < int64(2*a) {
+		return false
+	}
+	return r.rate((a+1)/2, a) >= r.rate(0, (a+1)/2)
 }
 
 // fall is where a stretch gives way to the trickle of before, or to a

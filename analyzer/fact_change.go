@@ -52,9 +52,16 @@ func (c *complaint) rotation() (rotation, taken *Change) {
 	return r, t
 }
 
-// isFirst reports whether a change makes a secret's first version: there is
-// nothing that a service could still hold of before.
-func (c *Change) isFirst() bool { return c.Kind == SecretVersionAdded && c.Version == "1" }
+// isFirst reports whether a change makes a secret's first version, or was there
+// when a probe first looked: there is nothing that a service could still hold
+// of before.
+func (c *Change) isFirst() bool {
+	return c.Kind == SecretVersionAdded && c.Version == "1" || c.Details[atStartDetail] != ""
+}
+
+// atStartDetail is the key of Change.Details that marks what was there when a
+// probe first looked.
+const atStartDetail = "at_start"
 
 // who is the service that a start, a deploy or a loaded secret is of.
 func (c *Change) who() string { return cmp.Or(c.Service.Name, c.Target) }

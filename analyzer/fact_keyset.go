@@ -19,7 +19,7 @@ const thumbprintDetail = "thumbprint"
 // a probe sees one only with its next look.
 func (c *complaint) inKeySet(kind ChangeKind, keep func(*Change) bool) *Change {
 	return c.seek(c.scene.changes, c.onset().Add(-adoption), c.horizon().Add(echo), func(x *Change) bool {
-		return (x.Details[toldDetail] != "" || !x.At.After(c.horizon())) && x.ofKeySet() && x.Details["at_start"] == "" && (keep == nil || keep(x))
+		return (x.Details[toldDetail] != "" || !x.At.After(c.horizon())) && x.ofKeySet() && x.Details[atStartDetail] == "" && (keep == nil || keep(x))
 	}, kind)
 }
 
@@ -54,7 +54,7 @@ func (c *complaint) liveKeySet() *ProbeResult {
 	for i := len(c.scene.results) - 1; i >= 0; i-- {
 		r := c.scene.results[i]
 		if r.Probe == "jwks" && r.Facts["kids"] != "" && r.about(c.service) {
-			if r.Status != StatusOK || r.At.Before(c.horizon()) {
+			if r.Status != StatusOK || r.At.Before(c.began()) {
 				return nil
 			}
 			return r

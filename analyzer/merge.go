@@ -46,9 +46,6 @@ func (sc *scene) follow(all *[]*conclusion) map[*conclusion][]string {
 	for _, k := range *all {
 		by := k.explainedBy(*all)
 		if by == nil {
-			by = sc.relayedFrom(k, *all)
-		}
-		if by == nil {
 			stay = append(stay, k)
 			continue
 		}
@@ -76,6 +73,28 @@ func (k *conclusion) explainedBy(all []*conclusion) *conclusion {
 		}
 	}
 	return nil
+}
+
+// relays takes out the conclusions of services that pass on what others
+// refuse, wherever in the environment these are: a gateway is seldom of the
+// key domain whose tokens pass through it.
+func relays(scenes []*scene) {
+	for _, sc := range scenes {
+		sc.concluded = slices.DeleteFunc(sc.concluded, func(k *conclusion) bool {
+			for _, other := range scenes {
+				if other.env != sc.env {
+					continue
+				}
+				if by := sc.relayedFrom(k, other.concluded); by != nil {
+					for _, c := range k.complaints {
+						other.affected[by] = append(other.affected[by], c.service.Name)
+					}
+					return true
+				}
+			}
+			return false
+		})
+	}
 }
 
 // relayedFrom finds the conclusion whose refusals k passes on: at a service

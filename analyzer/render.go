@@ -60,8 +60,8 @@ func (r *Report) text(b *bytes.Buffer) {
 	r.held(b)
 	if len(r.Changes) > 0 {
 		b.WriteString("\nchanges\n")
-		for _, c := range r.Changes[max(0, len(r.Changes)-20):] {
-			fmt.Fprintf(b, "  %s  %s %s %s\n", stamp(c.At), EscapeTerminal(string(c.Kind)), EscapeTerminal(c.Target), EscapeTerminal(c.Version))
+		for _, c := range r.lately() {
+			fmt.Fprintf(b, "  %s  %s\n", stamp(c.At), EscapeTerminal(c.line()))
 		}
 	}
 	if len(r.Unmatched) > 0 {
@@ -100,7 +100,7 @@ func (in *Incident) text(b *bytes.Buffer) {
 	section("why we say so", in.For)
 	section("what speaks against it", in.Against)
 	if in.Verdict == Ambiguous && len(in.Candidates) > 1 {
-		section("could be", causeNames(in.Candidates))
+		section("could be, the likeliest first", in.couldBe())
 	}
 	for _, x := range in.Exemplars[:min(1, len(in.Exemplars))] {
 		section("first seen as", []string{fmt.Sprintf("%s  %s  (%s)", stamp(x.At), x.Excerpt, x.Rule)})
@@ -170,11 +170,36 @@ func (h *Holding) words() string {
 	return "version " + strings.Join(h.Versions, " or ") + "; the newest is " + h.Newest
 }
 
-func causeNames(cs []Cause) []string {
-	out := make([]string, len(cs))
-	for i, c := range cs {
-		out[i] = string(c)
+// candidatesShown is how many candidates a person is shown; all of them are in
+// the JSON.
+const candidatesShown = 6
+
+// couldBe lists the candidates with what they mean.
+func (in *Incident) couldBe() []string {
+	var out []string
+	for _, c := range in.Candidates[:min(len(in.Candidates), candidatesShown)] {
+		out = append(out, string(c)+": "+c.Info().Means)
 	}
+	if n := len(in.Candidates) - candidatesShown; n > 0 {
+		out = append(out, fmt.Sprintf("or one of %d less likely causes", n))
+	}
+	return out
+}
+
+// changesShown is how many changes a report lists.
+const changesShown = 20
+
+// lately are the latest changes, each told once: every instance of a service
+// loads its secret.
+func (r *Report) lately() []Change {
+	var out []Change
+	for i := len(r.Changes) - 1; i >= 0 && len(out) < changesShown; i-- {
+		c := &r.Changes[i]
+		if !slices.ContainsFunc(out, func(o Change) bool { return o.line() == c.line() && o.At.Sub(c.At) < time.Minute }) {
+			out = append(out, *c)
+		}
+	}
+	slices.Reverse(out)
 	return out
 }
 

@@ -27,10 +27,10 @@ func (r *Report) markdown(b *bytes.Buffer) {
 			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", EscapeMarkdown(h.Service), EscapeMarkdown(h.Variable), EscapeMarkdown(h.Secret), EscapeMarkdown(h.words()))
 		}
 	}
-	if n := len(r.Changes); n > 0 {
+	if len(r.Changes) > 0 {
 		b.WriteString("\n## Changes\n\n")
-		for _, c := range r.Changes[max(0, n-20):] {
-			fmt.Fprintf(b, "- %s %s %s %s\n", stamp(c.At), EscapeMarkdown(string(c.Kind)), EscapeMarkdown(c.Target), EscapeMarkdown(c.Version))
+		for _, c := range r.lately() {
+			fmt.Fprintf(b, "- %s %s\n", stamp(c.At), EscapeMarkdown(c.line()))
 		}
 	}
 	b.WriteString("\n## Not seen\n\n")
@@ -49,9 +49,9 @@ func (in *Incident) markdown(b *bytes.Buffer) {
 		fmt.Fprintf(b, " Affected: %s.", EscapeMarkdown(in.affected()))
 	}
 	b.WriteString("\n\n")
-	candidates := causeNames(in.Candidates)
-	if in.Verdict != Ambiguous {
-		candidates = nil
+	var candidates []string
+	if in.Verdict == Ambiguous && len(in.Candidates) > 1 {
+		candidates = in.couldBe()
 	}
 	var first, next []string
 	for _, x := range in.Exemplars[:min(1, len(in.Exemplars))] {
@@ -63,7 +63,7 @@ func (in *Incident) markdown(b *bytes.Buffer) {
 	for _, part := range []struct {
 		title string
 		lines []string
-	}{{"Do", in.Do}, {"Why we say so", in.For}, {"What speaks against it", in.Against}, {"Could be", candidates}, {"First seen as", first}, {"To be sure", next}} {
+	}{{"Do", in.Do}, {"Why we say so", in.For}, {"What speaks against it", in.Against}, {"Could be, the likeliest first", candidates}, {"First seen as", first}, {"To be sure", next}} {
 		if len(part.lines) == 0 {
 			continue
 		}

@@ -30,6 +30,8 @@ type scene struct {
 	told       bool            // secrets are counted
 	mentions   map[string]bool // every secret that a revision mounts
 	results    []*ProbeResult
+	concluded  []*conclusion
+	affected   map[*conclusion][]string // services that a conclusion explains
 	now        time.Time
 	starts     bool // the log export tells of starts and deploys at all
 }

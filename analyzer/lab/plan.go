@@ -61,7 +61,8 @@ func (p *plan) run(ctx context.Context, c *clock, pc pace, end time.Time, turn *
 		if !more {
 			break
 		}
-		if err := pc.until(ctx, e.at); err != nil {
+		// What was at work before may have taken until now.
+		if err := pc.until(ctx, later(e.at, c.Now())); err != nil {
 			return err
 		}
 		turn.Lock()
@@ -80,6 +81,13 @@ func (p *plan) run(ctx context.Context, c *clock, pc pace, end time.Time, turn *
 	}
 	c.reach(end)
 	return nil
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 type events []event

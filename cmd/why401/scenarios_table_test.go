@@ -35,6 +35,9 @@ type figures struct {
 	firsts                  []time.Duration
 }
 
+// slow is the longest that an incident may take to open.
+const slow = 5 * time.Second
+
 func sumUp(rows []scenarioRow) figures {
 	var f figures
 	for _, row := range rows {
@@ -77,7 +80,7 @@ func (f *figures) short() []string {
 	for _, w := range f.wrongConfirmed {
 		out = append(out, "told as confirmed, and wrong: "+w)
 	}
-	if n := len(f.delays); n > 0 && f.delays[min(n*99/100, n-1)] > 5*time.Second {
+	if n := len(f.delays); n > 0 && f.delays[min(n*99/100, n-1)] > slow {
 		out = append(out, "from the fifth telling entry to the incident: p99 "+quantile(f.delays, 0.99)+", wanted 5 s")
 	}
 	return out

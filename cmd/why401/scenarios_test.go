@@ -102,12 +102,17 @@ func playScenario(t *testing.T, set *rules.Set, sc lab.Scenario, seed uint64) (r
 	return result
 }
 
-// told sums up what is open, a line each.
+// told sums up what is open, a line each; with WHY401_EVIDENCE, what speaks for
+// and against it as well.
 func told(incidents []analyzer.Incident) string {
 	var b strings.Builder
 	for _, in := range incidents {
-		if in.Resolved == nil {
-			fmt.Fprintf(&b, "\n\t%s %s %s at %s; candidates %v", in.Severity, in.Verdict, in.Cause, strings.Join(in.Services, ", "), in.Candidates)
+		if in.Resolved != nil {
+			continue
+		}
+		fmt.Fprintf(&b, "\n\t%s %s %s at %s; candidates %v", in.Severity, in.Verdict, in.Cause, strings.Join(in.Services, ", "), in.Candidates)
+		if os.Getenv("WHY401_EVIDENCE") != "" {
+			fmt.Fprintf(&b, "\n\t\tsince %s\n\t\tfor %q\n\t\tagainst %q", in.Opened.Format(time.TimeOnly), in.For, in.Against)
 		}
 	}
 	return b.String()
@@ -117,21 +122,31 @@ func told(incidents []analyzer.Incident) string {
 var everyday = []string{"rotation-missed", "healthy", "latent-stale", "audience-mismatch", "refresh-race", "mentions"}
 
 // scenariosAsked says what to play: by default a few, once, or those that
-// WHY401_SCENARIOS names (a comma list of names, or all), with WHY401_SEEDS
-// seeds each.
-func scenariosAsked(t *testing.T) (list []lab.Scenario, seeds int) {
+// WHY401_SCENARIOS names (a comma list of names and of files, or all), with
+// WHY401_SEEDS seeds each, the first of which is WHY401_FIRST_SEED.
+func scenariosAsked(t *testing.T) (list []lab.Scenario, seeds []uint64) {
 	t.Helper()
 	all, err := lab.Scenarios()
 	if err != nil {
 		t.Fatal(err)
 	}
-	asked := strings.Split(os.Getenv("WHY401_SCENARIOS"), ",")
-	seeds = 5
+	asked, n := strings.Split(os.Getenv("WHY401_SCENARIOS"), ","), 5
 	if asked[0] == "" {
-		asked, seeds = everyday, 1
+		asked, n = everyday, 1
 	}
-	if n, err := strconv.Atoi(os.Getenv("WHY401_SEEDS")); err == nil {
-		seeds = n
+	n = number("WHY401_SEEDS", n)
+	for first := number("WHY401_FIRST_SEED", 1); len(seeds) < n; {
+		seeds = append(seeds, uint64(first+len(seeds)))
+	}
+	for _, name := range asked {
+		if !strings.HasSuffix(name, ".yaml") {
+			continue
+		}
+		sc, err := lab.Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, sc.Variations()...)
 	}
 	for _, sc := range all {
 		for _, v := range sc.Variations() {
@@ -141,6 +156,14 @@ func scenariosAsked(t *testing.T) (list []lab.Scenario, seeds int) {
 		}
 	}
 	return list, seeds
+}
+
+// number reads an environment variable.
+func number(name string, otherwise int) int {
+	if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
+		return n
+	}
+	return otherwise
 }
 
 func containsName(names []string, name string) bool {
@@ -168,12 +191,21 @@ func TestScenarios(t *testing.T) {
 			rows[i].sc = sc
 			t.Run(sc.Name, func(t *testing.T) {
 				t.Parallel()
-				for seed := range seeds {
-					rows[i].results = append(rows[i].results, playScenario(t, set, sc.Varied(uint64(seed+1)), uint64(seed+1)))
+				for _, seed := range seeds {
+					rows[i].results = append(rows[i].results, playScenario(t, set, sc.Varied(seed), seed))
 				}
 			})
 		}
 	})
+	for i := range rows {
+		for _, r := range rows[i].results {
+			for _, x := range r.Findings {
+				if x.Fifth > slow {
+					t.Logf("slow: %s, seed %d: %s told %s after the fifth telling entry, the true cause %s after the first", r.Scenario, r.Seed, x.Expect.Cause, x.Fifth.Round(time.Second/10), x.Known.Round(time.Second/10))
+				}
+			}
+		}
+	}
 	f := sumUp(rows)
 	var b strings.Builder
 	f.write(&b, rows)
