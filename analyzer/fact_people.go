@@ -240,7 +240,13 @@ var factRegulars = negate(factStrangers, "regular_clients", "the failing clients
 
 // factRegularsRise: what bots and stray callers meet all day, regular clients
 // meet far more often than before.
-var factRegularsRise = both("regulars_rise", signalPopulation, factRisen, factRegulars)
+var factRegularsRise = &fact{"regulars_rise", signalPopulation, func(c *complaint) (answer, string) {
+	if t := c.tell(factRisen); t.answer != yes {
+		return t.answer, ""
+	}
+	t := c.tell(factRegulars)
+	return t.answer, t.words + ", far more often than they were refused so before"
+}}
 
 var factClientsRecover = &fact{"clients_recover", signalPopulation, func(c *complaint) (answer, string) {
 	known, all := c.known()
