@@ -110,9 +110,9 @@ func (s *Set) classifyWithout(e *analyzer.Entry, w *wording, drop func(*Rule) bo
 	return c
 }
 
-// families names, for each library of the corpus whose packs do not simply
+// packsOf names, for each library of the corpus whose packs do not simply
 // carry its name, the words by which its packs are known.
-var families = map[string]string{
+var packsOf = map[string]string{
 	"golang-jwt/jwt v5": "golang-jwt|go-errors|dgrijalva", "golang-jwt/jwt v4": "golang-jwt|go-errors|dgrijalva", "golang-jwt/jwt v5 (master)": "golang-jwt|go-errors|dgrijalva",
 	"dgrijalva/golang-jwt v3": "golang-jwt|go-errors|dgrijalva", "dgrijalva/jwt-go": "golang-jwt|go-errors|dgrijalva",
 	"golang-jwt/v5": "golang-jwt|go-errors|dgrijalva", "golang-jwt/v4": "golang-jwt|go-errors|dgrijalva", "golang-jwt/v3": "golang-jwt|go-errors|dgrijalva",
@@ -134,7 +134,7 @@ var families = map[string]string{
 
 // ownPacks returns which packs know a library of the corpus.
 func ownPacks(s *Set, library string) map[*Pack]bool {
-	words := families[library]
+	words := packsOf[library]
 	if words == "" {
 		words = strings.ToLower(library)
 	}

@@ -35,7 +35,7 @@ func (s *Set) conclude(e *analyzer.Entry, rd *reading) (c analyzer.Classificatio
 		case r.Success:
 			success = true
 		default:
-			strong = strong || !r.weak()
+			strong = strong || !r.weak() && !rd.family(m)
 			adopt(&c, m)
 			if c.Text == "" && m.part < len(rd.parts) {
 				c.Text = rd.parts[m.part].Text

@@ -26,6 +26,7 @@ func (s *Set) generic(rd *reading, known []match, c *analyzer.Classification) {
 	best, heard := s.consider(rd, texts, known, all)
 	best = best.weighed(heard, all.things)
 	switch {
+	case best.strength > nothing && slices.Contains(c.Reasons, best.reason):
 	case best.strength == definite, best.strength == loose && c.Primary() == analyzer.Unspecified, best.strength == loose && len(c.Reasons) == 0:
 		c.Reasons, c.Rule, c.Library, c.Match = []analyzer.Reason{best.reason}, "generic/"+strings.ReplaceAll(string(best.reason), "_", "-"), "", analyzer.MatchGeneric
 		c.Text = rd.parts[best.part].Text

@@ -228,12 +228,13 @@ func (t *template) capture(into map[string]string, text string, f *folded, m []i
 
 // decide drops matches that others contain or outrank, and puts the primary
 // first: texts that name causes before others, and inside one text the
-// earlier. Wrappers and texts without a reason stay only when alone, the last
+// earlier; of two that take the same text the one with fewer holes. What only
+// introduces another falls away. Wrappers and texts without a reason stay only when alone, the last
 // (innermost) first.
 func (rd *reading) decide() []match {
 	ms := rd.matches
 	slices.SortFunc(ms, func(a, b match) int {
-		return cmp.Or(cmp.Compare(a.part, b.part), cmp.Compare(a.lo, b.lo), cmp.Compare(b.hi, a.hi), cmp.Compare(a.rule.order, b.rule.order))
+		return cmp.Or(cmp.Compare(a.part, b.part), cmp.Compare(a.lo, b.lo), cmp.Compare(b.hi, a.hi), cmp.Compare(strings.Count(a.template, "{"), strings.Count(b.template, "{")), cmp.Compare(a.rule.order, b.rule.order))
 	})
 	var kept []match
 	for i, m := range ms {
@@ -249,6 +250,9 @@ func (rd *reading) decide() []match {
 		}
 	}
 	strong := slices.DeleteFunc(slices.Clone(kept), func(m match) bool { return m.rule.weak() })
+	strong = slices.DeleteFunc(slices.Clone(strong), func(m match) bool {
+		return slices.ContainsFunc(strong, func(o match) bool { return rd.introduces(m, o) })
+	})
 	if slices.ContainsFunc(strong, func(m match) bool { return m.rule.Reason != "" }) {
 		return strong
 	}
