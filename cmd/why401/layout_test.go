@@ -13,20 +13,21 @@ const module = "github.com/why401/why401/"
 // The house is a star: the domain imports nobody, everybody imports the
 // domain, only cmd knows all. Each row says who may import whom of ours.
 var mayImport = map[string][]string{
-	"analyzer":           {"analyzer/conf", "analyzer/redact"},
-	"analyzer/conf":      {},
-	"analyzer/redact":    {}, // what may be kept and shown: whoever shows a text from outside needs it
-	"analyzer/source":    {"analyzer", "analyzer/conf"},
-	"analyzer/store":     {"analyzer", "analyzer/conf"},
-	"analyzer/lab":       {"analyzer", "analyzer/conf", "analyzer/healthjwt"},
-	"analyzer/probe":     {"analyzer", "analyzer/conf", "analyzer/healthjwt", "analyzer/redact"},
-	"rules":              {"analyzer", "analyzer/conf", "analyzer/redact"},
-	"sinks":              {"analyzer", "analyzer/conf"},
-	"sinks/deploy":       {},                              // what operators apply, as files: it needs nobody
-	"sinks/logexport":    {"analyzer", "analyzer/redact"}, // makes and examines the way in, on Google Cloud; only setup and doctor need it
-	"sinks/web":          {"analyzer"},                    // the page: a sink of its own, with templates and pictures that no other needs
-	"cmd/why401":         {"analyzer", "analyzer/conf", "analyzer/redact", "analyzer/source", "analyzer/store", "analyzer/lab", "analyzer/probe", "analyzer/healthjwt", "rules", "sinks", "sinks/deploy", "sinks/logexport", "sinks/web"},
-	"analyzer/healthjwt": {},
+	"analyzer":                  {"analyzer/conf", "analyzer/redact"},
+	"analyzer/conf":             {},
+	"analyzer/redact":           {}, // what may be kept and shown: whoever shows a text from outside needs it
+	"analyzer/source":           {"analyzer", "analyzer/conf"},
+	"analyzer/store":            {"analyzer", "analyzer/conf"},
+	"analyzer/lab":              {"analyzer", "analyzer/conf", "analyzer/healthjwt"},
+	"analyzer/probe":            {"analyzer", "analyzer/conf", "analyzer/healthjwt", "analyzer/redact"},
+	"rules":                     {"analyzer", "analyzer/conf", "analyzer/redact"},
+	"sinks":                     {"analyzer", "analyzer/conf"},
+	"sinks/deploy":              {},                              // what operators apply, as files: it needs nobody
+	"sinks/logexport":           {"analyzer", "analyzer/redact"}, // makes and examines the way in, on Google Cloud; only setup and doctor need it
+	"sinks/logexport/cloudtest": {},                              // a project in Google Cloud for tests, of ours and of cmd
+	"sinks/web":                 {"analyzer"},                    // the page: a sink of its own, with templates and pictures that no other needs
+	"cmd/why401":                {"analyzer", "analyzer/conf", "analyzer/redact", "analyzer/source", "analyzer/store", "analyzer/lab", "analyzer/probe", "analyzer/healthjwt", "rules", "sinks", "sinks/deploy", "sinks/logexport", "sinks/web"},
+	"analyzer/healthjwt":        {},
 }
 
 // noCloud are the packages that must build without any cloud SDK.

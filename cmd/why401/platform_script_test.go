@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -40,6 +41,16 @@ var platformCommands = map[string]func(ts *testscript.TestScript, neg bool, args
 	},
 	"terse": func(ts *testscript.TestScript, _ bool, args []string) {
 		platformOf(ts).service(args[0]).terse.Store(true)
+	},
+	// google FILE starts a project in Google Cloud whose log bucket holds the
+	// entries of a file, and lets the script reach it as a user does.
+	"google": func(ts *testscript.TestScript, _ bool, args []string) {
+		env, stop, err := startGoogle(ts.MkAbs("."), bytes.Split(bytes.TrimSpace([]byte(ts.ReadFile(args[0]))), []byte("\n")))
+		ts.Check(err)
+		ts.Defer(stop)
+		for k, v := range env {
+			ts.Setenv(k, v)
+		}
 	},
 	// redis starts a Redis that takes a version of the secret orders-redis,
 	// which the store gets with two of them, and writes redis.yaml.

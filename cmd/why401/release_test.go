@@ -32,10 +32,12 @@ func TestRelease(t *testing.T) {
 	if mode == "" {
 		t.Skip("set WHY401_RELEASE=1 or full, or run make reproduce: it builds the release twice")
 	}
-	var built, bills []string
+	var built, bills, dirs []string
 	for _, below := range []string{"a", "b/a-longer/path"} {
-		dir := filepath.Join(t.TempDir(), below)
-		copyTree(t, "../..", dir)
+		dirs = append(dirs, filepath.Join(t.TempDir(), below))
+		copyTree(t, "../..", dirs[len(dirs)-1])
+	}
+	for _, dir := range dirs {
 		cmd := exec.Command("make", "-s", "dist", "VERSION=v9.8.7", "PLATFORMS="+runtime.GOOS+"/"+runtime.GOARCH)
 		cmd.Dir = dir
 		cmd.Env = append(os.Environ(), "SOURCE_DATE_EPOCH=1700000000")

@@ -23,12 +23,13 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/why401/why401/analyzer"
+	"github.com/why401/why401/sinks/logexport/cloudtest"
 )
 
 // ward is an export as `setup gcp` makes it, in a project with the settings
 // that why401 wishes for; then something breaks.
 type ward struct {
-	*cloud
+	*cloudtest.Cloud
 	t      *testing.T
 	pubsub *pubsub.Client
 	reach  []option.ClientOption
@@ -52,17 +53,17 @@ func admit(t *testing.T) *ward {
 	w := &ward{t: t}
 	w.reach = inProcess(t, grpc.WithUnaryInterceptor(func(ctx context.Context, method string, req, answer any, conn *grpc.ClientConn, call grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 		if r, is := req.(*pubsubpb.GetTopicRequest); is && r.GetTopic() == w.gone {
-			return notFound(w.gone)
+			return cloudtest.NotFound(w.gone)
 		}
 		return call(ctx, method, req, answer, conn, opts...)
 	}))
-	w.cloud, w.google = startCloud(t)
-	w.secrets[watched] = &secretmanagerpb.Secret{Name: watched}
-	w.versions = map[string][]*secretmanagerpb.SecretVersion{watched: {
+	w.Cloud, w.google = startCloud(t)
+	w.Secrets[watched] = &secretmanagerpb.Secret{Name: watched}
+	w.Versions = map[string][]*secretmanagerpb.SecretVersion{watched: {
 		{Name: watched + "/versions/2", State: secretmanagerpb.SecretVersion_ENABLED}, {Name: watched + "/versions/1", State: secretmanagerpb.SecretVersion_DISABLED},
 	}}
-	w.policies[project] = &iampb.Policy{
-		Bindings:     []*iampb.Binding{{Role: "roles/logging.viewer", Members: []string{caller}}},
+	w.Policies[project] = &iampb.Policy{
+		Bindings:     []*iampb.Binding{{Role: "roles/logging.viewer", Members: []string{cloudtest.Caller}}},
 		AuditConfigs: []*iampb.AuditConfig{{Service: "secretmanager.googleapis.com", AuditLogConfigs: []*iampb.AuditLogConfig{{LogType: iampb.AuditLogConfig_DATA_READ}}}},
 	}
 	e := openTest(t, testSpec(), w.reach, w.google)
@@ -71,7 +72,7 @@ func admit(t *testing.T) *ward {
 	}
 	w.pubsub = e.clients.pubsub
 	w.judged = Exported{On: []Platform{{"Cloud Run", 990, 1000, nil}, {"GKE", 985, 1000, nil}}, Accepted: 1}
-	w.setup = Setup{Subscription: ownSub, Caller: caller, Secrets: []Secret{{Name: watched, Values: true}}, Share: 1, Timeout: 5 * time.Second,
+	w.setup = Setup{Subscription: ownSub, Caller: cloudtest.Caller, Secrets: []Secret{{Name: watched, Values: true}}, Share: 1, Timeout: 5 * time.Second,
 		Judge: func(string, []string) (Exported, error) { return w.judged, w.cannot }}
 	return w
 }
@@ -84,9 +85,9 @@ func (w *ward) examine() []Finding {
 		w.t.Fatal(err)
 	}
 	defer c.Close()
-	writes := w.writes
+	writes := w.Writes
 	found := c.Run(w.t.Context())
-	if w.writes != writes {
+	if w.Writes != writes {
 		w.t.Error("the checkup wrote something")
 	}
 	return found
@@ -113,11 +114,11 @@ func (w *ward) subscribe(change func(*pubsubpb.Subscription)) {
 }
 
 func (w *ward) unbind(resource, role string) {
-	p := w.policies[resource]
+	p := w.Policies[resource]
 	p.Bindings = slices.DeleteFunc(p.Bindings, func(b *iampb.Binding) bool { return b.GetRole() == role })
 }
 
-func (w *ward) sink() *loggingpb.LogSink { return w.sinks[ownSink] }
+func (w *ward) sink() *loggingpb.LogSink { return w.Sinks[ownSink] }
 
 // apiDisabled is how Google answers for an API that nobody enabled.
 func apiDisabled(api string) error {
@@ -150,7 +151,7 @@ var broken = []struct {
 		w.must(w.pubsub.TopicAdminClient.DeleteTopic(w.t.Context(), &pubsubpb.DeleteTopicRequest{Topic: ownTopic}))
 	}, "subscription", fail, "was deleted", "gcloud pubsub subscriptions delete why401 --project=acme-prod"},
 	{"why401 may not pull", func(w *ward) { w.unbind(ownSub, "roles/pubsub.subscriber") }, "right to read", fail, "lacks pubsub.subscriptions.consume",
-		`gcloud pubsub subscriptions add-iam-policy-binding why401 --project=acme-prod --member="` + caller + `" --role=roles/pubsub.subscriber`},
+		`gcloud pubsub subscriptions add-iam-policy-binding why401 --project=acme-prod --member="` + cloudtest.Caller + `" --role=roles/pubsub.subscriber`},
 	{"it deletes itself", func(w *ward) {
 		w.subscribe(func(s *pubsubpb.Subscription) { s.ExpirationPolicy.Ttl = durationpb.New(72 * time.Hour) })
 	}, "subscription", warn, "deletes itself after 3 days", "gcloud pubsub subscriptions update why401 --project=acme-prod --expiration-period=never"},
@@ -173,7 +174,7 @@ var broken = []struct {
 	}, "dead letters", fail, "is gone", "gcloud pubsub topics create why401-dead-letter --project=acme-prod"},
 	{"dead letters may not be published", func(w *ward) { w.unbind(ownTopic+"-dead-letter", "roles/pubsub.publisher") }, "dead letters", fail, "may not publish to the dead-letter topic",
 		`gcloud pubsub topics add-iam-policy-binding why401-dead-letter --project=acme-prod --member="serviceAccount:service-4242@gcp-sa-pubsub.iam.gserviceaccount.com" --role=roles/pubsub.publisher`},
-	{"no sink", func(w *ward) { delete(w.sinks, ownSink) }, "sink", fail, "no log sink writes to topic why401", "why401 setup gcp --project=acme-prod --apply"},
+	{"no sink", func(w *ward) { delete(w.Sinks, ownSink) }, "sink", fail, "no log sink writes to topic why401", "why401 setup gcp --project=acme-prod --apply"},
 	{"the sink is disabled", func(w *ward) { w.sink().Disabled = true }, "sink", fail, "is disabled", "gcloud logging sinks update why401 --project=acme-prod --no-disabled"},
 	{"the sink writes elsewhere", func(w *ward) { w.sink().Destination = "bigquery.googleapis.com/projects/acme-prod/datasets/logs" }, "sink", fail, "writes to bigquery",
 		"gcloud logging sinks update why401 pubsub.googleapis.com/" + ownTopic + " --project=acme-prod"},
@@ -181,8 +182,8 @@ var broken = []struct {
 		`gcloud pubsub topics add-iam-policy-binding why401 --project=acme-prod --member="serviceAccount:p42-7@gcp-sa-logging.iam.gserviceaccount.com" --role=roles/pubsub.publisher`},
 	{"a folder's sink without what is below", func(w *ward) {
 		w.setup.Scopes = []string{"folders/12"}
-		w.sinks["folders/12/sinks/why401"] = w.sink()
-		delete(w.sinks, ownSink)
+		w.Sinks["folders/12/sinks/why401"] = w.sink()
+		delete(w.Sinks, ownSink)
 	}, "sink", fail, "does not include what is below", "gcloud logging sinks update why401 --folder=12 --include-children"},
 	{"the filter drops most", func(w *ward) { w.judged.On = []Platform{{"Cloud Run", 12, 1000, []string{"a/b"}}} }, "filter", fail, "keeps 12 of 1000 examples of the rules (1.2 %); nothing comes through of 1 rules, such as a/b",
 		`gcloud logging sinks update why401 --project=acme-prod --log-filter="$(why401 setup gcp --project=acme-prod --format=filter)"`},
@@ -192,7 +193,7 @@ var broken = []struct {
 	{"no accepted request", func(w *ward) { w.judged.Accepted = 0 }, "filter", warn, "no accepted request", "--log-filter="},
 	{"another share of requests", func(w *ward) { w.judged.Accepted = .1 }, "filter", warn, "about 10 %", "# in the configuration: source.request_share: 0.1"},
 	{"Secret Manager is disabled", func(w *ward) {
-		w.refuse = func(call string) error {
+		w.Refuse = func(call string) error {
 			if call == "GetSecret" {
 				return apiDisabled(secretAPI)
 			}
@@ -200,37 +201,37 @@ var broken = []struct {
 		}
 	}, "secret", fail, "is disabled in project acme-prod", "gcloud services enable secretmanager.googleapis.com --project=acme-prod"},
 	{"Logging is disabled", func(w *ward) {
-		w.refuse = func(call string) error {
+		w.Refuse = func(call string) error {
 			if call == "ListSinks" {
 				return apiDisabled(loggingAPI)
 			}
 			return nil
 		}
 	}, "sink", fail, "is disabled", "gcloud services enable logging.googleapis.com --project=acme-prod"},
-	{"no such secret", func(w *ward) { delete(w.secrets, watched) }, "secret", fail, "has no secret jwt-main", "gcloud secrets create jwt-main --project=acme-prod"},
-	{"the secret may not be seen", func(w *ward) { w.deny = func(call string) bool { return call == "GetSecret" } }, "secret", fail, "may not look at the secret", "roles/secretmanager.viewer"},
-	{"the newest version is disabled", func(w *ward) { w.versions[watched][0].State = secretmanagerpb.SecretVersion_DISABLED }, "secret", fail, "version 2, which services get, is disabled",
+	{"no such secret", func(w *ward) { delete(w.Secrets, watched) }, "secret", fail, "has no secret jwt-main", "gcloud secrets create jwt-main --project=acme-prod"},
+	{"the secret may not be seen", func(w *ward) { w.Deny = func(call string) bool { return call == "GetSecret" } }, "secret", fail, "may not look at the secret", "roles/secretmanager.viewer"},
+	{"the newest version is disabled", func(w *ward) { w.Versions[watched][0].State = secretmanagerpb.SecretVersion_DISABLED }, "secret", fail, "version 2, which services get, is disabled",
 		"gcloud secrets versions enable 2 --secret=jwt-main --project=acme-prod"},
 	{"the pinned version is destroyed", func(w *ward) {
 		w.setup.Secrets[0].Version = "1"
-		w.versions[watched][1].State = secretmanagerpb.SecretVersion_DESTROYED
+		w.Versions[watched][1].State = secretmanagerpb.SecretVersion_DESTROYED
 	}, "secret", fail, "version 1, which services get, is destroyed", "gcloud secrets versions add jwt-main --project=acme-prod --data-file=-"},
-	{"no version", func(w *ward) { delete(w.versions, watched) }, "secret", fail, "has no version", "gcloud secrets versions add jwt-main"},
+	{"no version", func(w *ward) { delete(w.Versions, watched) }, "secret", fail, "has no version", "gcloud secrets versions add jwt-main"},
 	{"values may not be read", func(w *ward) { w.unbind(watched, "roles/secretmanager.secretAccessor") }, "secret", fail, "may not read the values",
-		`gcloud secrets add-iam-policy-binding jwt-main --project=acme-prod --member="` + caller + `" --role=roles/secretmanager.secretAccessor`},
-	{"nobody is told of new versions", func(w *ward) { w.secrets[watched].Topics = nil }, "secret notifications", warn, "does not tell topic why401",
+		`gcloud secrets add-iam-policy-binding jwt-main --project=acme-prod --member="` + cloudtest.Caller + `" --role=roles/secretmanager.secretAccessor`},
+	{"nobody is told of new versions", func(w *ward) { w.Secrets[watched].Topics = nil }, "secret notifications", warn, "does not tell topic why401",
 		"gcloud secrets update jwt-main --project=acme-prod --add-topics=" + ownTopic},
-	{"reads are not audited", func(w *ward) { w.policies[project].AuditConfigs = nil }, "audit log", warn, "DATA_READ of Secret Manager is not logged", "gcloud projects set-iam-policy acme-prod policy.json"},
+	{"reads are not audited", func(w *ward) { w.Policies[project].AuditConfigs = nil }, "audit log", warn, "DATA_READ of Secret Manager is not logged", "gcloud projects set-iam-policy acme-prod policy.json"},
 	{"some reads are exempt", func(w *ward) {
-		w.policies[project].AuditConfigs[0].AuditLogConfigs[0].ExemptedMembers = []string{"user:a@acme.test"}
+		w.Policies[project].AuditConfigs[0].AuditLogConfigs[0].ExemptedMembers = []string{"user:a@acme.test"}
 	}, "audit log", warn, "1 accounts are exempt", "gcloud projects get-iam-policy acme-prod"},
 	{"stored entries may not be read", func(w *ward) { w.unbind(project, "roles/logging.viewer") }, "Cloud Logging", warn, "may not read stored entries", "--role=roles/logging.viewer"},
 	{"alerts may not be written", func(w *ward) { w.setup.Writes = true }, "Cloud Logging", fail, "may not write entries", "--role=roles/logging.logWriter"},
-	{"it is an editor", func(w *ward) { grant(w.policies[project], "roles/editor", caller) }, "excess rights", warn, "has roles/editor in the whole project",
-		`gcloud projects remove-iam-policy-binding acme-prod --member="` + caller + `" --role=roles/editor`},
-	{"the sinks may not be seen", func(w *ward) { w.deny = func(call string) bool { return call == "ListSinks" } }, "sink", unknown, "is not allowed to", "--role=roles/logging.viewer"},
+	{"it is an editor", func(w *ward) { grant(w.Policies[project], "roles/editor", cloudtest.Caller) }, "excess rights", warn, "has roles/editor in the whole project",
+		`gcloud projects remove-iam-policy-binding acme-prod --member="` + cloudtest.Caller + `" --role=roles/editor`},
+	{"the sinks may not be seen", func(w *ward) { w.Deny = func(call string) bool { return call == "ListSinks" } }, "sink", unknown, "is not allowed to", "--role=roles/logging.viewer"},
 	{"Pub/Sub's policies do not answer", func(w *ward) {
-		w.refuse = func(call string) error {
+		w.Refuse = func(call string) error {
 			if call == "TestIamPermissions" {
 				return status.Error(codes.DeadlineExceeded, "context deadline exceeded")
 			}

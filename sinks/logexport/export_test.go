@@ -19,6 +19,8 @@ import (
 	"google.golang.org/api/option"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/why401/why401/sinks/logexport/cloudtest"
 )
 
 const watched = "projects/acme-prod/secrets/jwt-main"
@@ -46,6 +48,23 @@ func inProcess(t *testing.T, more ...grpc.DialOption) []option.ClientOption {
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	return []option.ClientOption{option.WithGRPCConn(conn)}
+}
+
+// startCloud serves a project of nothing and returns how to reach it.
+func startCloud(t *testing.T) (*cloudtest.Cloud, option.ClientOption) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := cloudtest.New()
+	t.Cleanup(c.Serve(l, nil, nil).Stop)
+	conn, err := grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return c, option.WithGRPCConn(conn)
 }
 
 func openTest(t *testing.T, s Spec, pubsub []option.ClientOption, google option.ClientOption) *Export {
@@ -79,8 +98,8 @@ func TestLifeOfAnExport(t *testing.T) {
 	for name, start := range servers {
 		t.Run(name, func(t *testing.T) {
 			c, google := startCloud(t)
-			c.secrets[watched] = &secretmanagerpb.Secret{Name: watched, Topics: []*secretmanagerpb.Topic{{Name: "projects/acme-prod/topics/another"}}}
-			c.aborts = 2
+			c.Secrets[watched] = &secretmanagerpb.Secret{Name: watched, Topics: []*secretmanagerpb.Topic{{Name: "projects/acme-prod/topics/another"}}}
+			c.Aborts = 2
 			reach := start(t)
 			e := openTest(t, testSpec(), reach, google)
 			var out strings.Builder
@@ -91,9 +110,9 @@ func TestLifeOfAnExport(t *testing.T) {
 				t.Errorf("%d lines told; want one for each of 15 resources:\n%s", n, &out)
 			}
 			checkMade(t, c, e)
-			writes := c.writes
+			writes := c.Writes
 			planned(t, openTest(t, testSpec(), reach, google), 0)
-			if c.writes != writes {
+			if c.Writes != writes {
 				t.Error("a plan wrote something")
 			}
 
@@ -116,15 +135,15 @@ func TestLifeOfAnExport(t *testing.T) {
 			if err := gone.Apply(t.Context(), &out); err != nil {
 				t.Fatal(err)
 			}
-			if len(c.sinks) != 0 || len(c.accounts) != 0 || len(c.secrets[watched].GetTopics()) != 1 {
-				t.Errorf("left behind: sinks %v, accounts %v, topics of the secret %v", c.sinks, c.accounts, c.secrets[watched].GetTopics())
+			if len(c.Sinks) != 0 || len(c.Accounts) != 0 || len(c.Secrets[watched].GetTopics()) != 1 {
+				t.Errorf("left behind: sinks %v, accounts %v, topics of the secret %v", c.Sinks, c.Accounts, c.Secrets[watched].GetTopics())
 			}
 			planned(t, openTest(t, testSpec(), reach, google), 15)
 		})
 	}
 }
 
-func checkMade(t *testing.T, c *cloud, e *Export) {
+func checkMade(t *testing.T, c *cloudtest.Cloud, e *Export) {
 	t.Helper()
 	for _, want := range []struct{ resource, role, member string }{
 		{"projects/acme-prod/topics/why401", "roles/pubsub.publisher", "serviceAccount:p42-7@gcp-sa-logging.iam.gserviceaccount.com"},
@@ -134,7 +153,7 @@ func checkMade(t *testing.T, c *cloud, e *Export) {
 		{"projects/acme-prod/subscriptions/why401", "roles/pubsub.subscriber", "serviceAccount:why401@acme-prod.iam.gserviceaccount.com"},
 		{watched, "roles/secretmanager.secretAccessor", "serviceAccount:why401@acme-prod.iam.gserviceaccount.com"},
 	} {
-		if have := c.members(want.resource, want.role); !slices.Contains(have, want.member) {
+		if have := c.Members(want.resource, want.role); !slices.Contains(have, want.member) {
 			t.Errorf("%s on %s is held by %v; want %s among them", want.role, want.resource, have, want.member)
 		}
 	}
@@ -145,7 +164,7 @@ func checkMade(t *testing.T, c *cloud, e *Export) {
 	if sub.GetMessageRetentionDuration().AsDuration() != 7*24*time.Hour || sub.GetDeadLetterPolicy().GetMaxDeliveryAttempts() != 5 || !sub.GetRetainAckedMessages() || sub.GetAckDeadlineSeconds() != 60 {
 		t.Errorf("subscription %v", sub)
 	}
-	if s := c.sinks["projects/acme-prod/sinks/why401"]; s.GetFilter() != testSpec().Filter || s.GetDestination() != "pubsub.googleapis.com/projects/acme-prod/topics/why401" {
+	if s := c.Sinks["projects/acme-prod/sinks/why401"]; s.GetFilter() != testSpec().Filter || s.GetDestination() != "pubsub.googleapis.com/projects/acme-prod/topics/why401" {
 		t.Errorf("sink %v", s)
 	}
 }
@@ -161,7 +180,7 @@ func TestForeignResources(t *testing.T) {
 	if _, err := client.TopicAdminClient.CreateTopic(t.Context(), &pubsubpb.Topic{Name: "projects/acme-prod/topics/why401"}); err != nil {
 		t.Fatal(err)
 	}
-	c.sinks["projects/acme-prod/sinks/why401"] = &loggingpb.LogSink{Name: "why401", Filter: "theirs", WriterIdentity: "serviceAccount:w"}
+	c.Sinks["projects/acme-prod/sinks/why401"] = &loggingpb.LogSink{Name: "why401", Filter: "theirs", WriterIdentity: "serviceAccount:w"}
 	spec := testSpec()
 	spec.Secrets = nil
 	e := openTest(t, spec, reach, google)
@@ -172,7 +191,7 @@ func TestForeignResources(t *testing.T) {
 	if err := p.Apply(t.Context(), &strings.Builder{}); err != nil {
 		t.Fatal(err)
 	}
-	if f := c.sinks["projects/acme-prod/sinks/why401"].GetFilter(); f != "theirs" {
+	if f := c.Sinks["projects/acme-prod/sinks/why401"].GetFilter(); f != "theirs" {
 		t.Errorf("the filter of somebody else's sink is now %q", f)
 	}
 	gone, err := e.PlanRemoval(t.Context())
@@ -182,7 +201,7 @@ func TestForeignResources(t *testing.T) {
 	if err := gone.Apply(t.Context(), &strings.Builder{}); err != nil {
 		t.Fatal(err)
 	}
-	if c.sinks["projects/acme-prod/sinks/why401"] == nil {
+	if c.Sinks["projects/acme-prod/sinks/why401"] == nil {
 		t.Error("somebody else's sink was removed")
 	}
 	if _, err := client.TopicAdminClient.GetTopic(t.Context(), &pubsubpb.GetTopicRequest{Topic: "projects/acme-prod/topics/why401"}); err != nil {
@@ -197,7 +216,7 @@ func TestForeignResources(t *testing.T) {
 // All that cannot be read is told at once, and nothing is changed.
 func TestPlanTellsAllThatIsRefused(t *testing.T) {
 	c, google := startCloud(t)
-	c.deny = func(call string) bool { return call == "GetSink" || call == "GetServiceAccount" }
+	c.Deny = func(call string) bool { return call == "GetSink" || call == "GetServiceAccount" }
 	_, err := openTest(t, testSpec(), servers["in process"](t), google).Plan(t.Context())
 	for _, want := range []string{"read log sink projects/acme-prod/sinks/why401", "read service account why401@acme-prod"} {
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -180,6 +180,9 @@ func (p *Plan) Write(w io.Writer) error {
 			switch {
 			case strings.Contains(d.Want, "\n"):
 				fmt.Fprintf(&b, "    %s: %d lines, %d characters\n", d.Name, strings.Count(d.Want, "\n"), len(d.Want))
+				if d.Have != "" {
+					changedLines(&b, d.Have, d.Want)
+				}
 			case d.Have == "":
 				fmt.Fprintf(&b, "    %s: %s\n", d.Name, d.Want)
 			default:
@@ -190,6 +193,30 @@ func (p *Plan) Write(w io.Writer) error {
 	fmt.Fprintf(&b, "\n%d of %d resources change\n", p.Changes(), len(p.Steps))
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// changedLines writes the lines that a text loses and gains, without those that
+// stay.
+func changedLines(b *strings.Builder, have, want string) {
+	old, made := strings.Split(have, "\n"), strings.Split(want, "\n")
+	for _, l := range old {
+		if !slices.Contains(made, l) {
+			fmt.Fprintf(b, "      - %s\n", shortLine(l))
+		}
+	}
+	for _, l := range made {
+		if !slices.Contains(old, l) {
+			fmt.Fprintf(b, "      + %s\n", shortLine(l))
+		}
+	}
+}
+
+// shortLine cuts a line to what a terminal shows.
+func shortLine(s string) string {
+	if len(s) > 160 {
+		return fmt.Sprintf("%s … (%d characters)", strings.ToValidUTF8(s[:120], ""), len(s))
+	}
+	return s
 }
 
 func oneLine(s string) string {

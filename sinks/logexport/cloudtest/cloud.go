@@ -1,4 +1,6 @@
-package logexport
+// Package cloudtest is a project in Google Cloud for tests: it speaks the real
+// gRPC services that a log export is made with, but for those of Pub/Sub.
+package cloudtest
 
 import (
 	"context"
@@ -7,126 +9,126 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"testing"
 
 	"cloud.google.com/go/iam/admin/apiv1/adminpb"
 	"cloud.google.com/go/iam/apiv1/iampb"
 	"cloud.google.com/go/logging/apiv2/loggingpb"
 	"cloud.google.com/go/resourcemanager/apiv3/resourcemanagerpb"
 	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
-	"google.golang.org/api/option"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// cloud speaks the gRPC services that an export is made with, but for Pub/Sub.
-type cloud struct {
+// Cloud is the project. Its fields may be changed between calls.
+type Cloud struct {
 	loggingpb.UnimplementedConfigServiceV2Server
 
 	mu       sync.Mutex
-	sinks    map[string]*loggingpb.LogSink
-	policies map[string]*iampb.Policy
-	accounts map[string]*adminpb.ServiceAccount
-	secrets  map[string]*secretmanagerpb.Secret
-	writes   int
-	aborts   int                    // so many writes of policies meet somebody else's
-	deny     func(call string) bool // who may not
-	refuse   func(call string) error
-	versions map[string][]*secretmanagerpb.SecretVersion // newest first
+	Sinks    map[string]*loggingpb.LogSink // by name in full, as everything below
+	Policies map[string]*iampb.Policy
+	Accounts map[string]*adminpb.ServiceAccount
+	Secrets  map[string]*secretmanagerpb.Secret
+	Versions map[string][]*secretmanagerpb.SecretVersion // of a secret, newest first
+	Writes   int                                         // calls that change something
+	Aborts   int                                         // so many writes of policies meet somebody else's
+	Deny     func(call string) bool                      // who may not
+	Refuse   func(call string) error
 }
 
-// startCloud listens on loopback and returns how to reach it.
-func startCloud(t *testing.T) (*cloud, option.ClientOption) {
-	t.Helper()
-	c := &cloud{sinks: map[string]*loggingpb.LogSink{}, policies: map[string]*iampb.Policy{}, accounts: map[string]*adminpb.ServiceAccount{}, secrets: map[string]*secretmanagerpb.Secret{}}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := grpc.NewServer(grpc.UnaryInterceptor(func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-		call := info.FullMethod[strings.LastIndexByte(info.FullMethod, '/')+1:]
-		if c.deny != nil && c.deny(call) {
-			return nil, status.Errorf(codes.PermissionDenied, "permission denied on %s", call)
-		}
-		if c.refuse != nil {
-			if err := c.refuse(call); err != nil {
-				return nil, err
-			}
-		}
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if !strings.HasPrefix(call, "Get") && !strings.HasPrefix(call, "List") && !strings.HasPrefix(call, "Test") {
-			c.writes++
-		}
-		return next(ctx, req)
-	}))
+// New is a project of nothing.
+func New() *Cloud {
+	return &Cloud{Sinks: map[string]*loggingpb.LogSink{}, Policies: map[string]*iampb.Policy{}, Accounts: map[string]*adminpb.ServiceAccount{},
+		Secrets: map[string]*secretmanagerpb.Secret{}, Versions: map[string][]*secretmanagerpb.SecretVersion{}}
+}
+
+// Serve answers on l until the server is stopped. more are further services.
+func (c *Cloud) Serve(l net.Listener, opts []grpc.ServerOption, more func(*grpc.Server)) *grpc.Server {
+	server := grpc.NewServer(append(opts, grpc.UnaryInterceptor(c.gate))...)
 	loggingpb.RegisterConfigServiceV2Server(server, c)
-	iampb.RegisterIAMPolicyServer(server, &policyServer{cloud: c})
-	adminpb.RegisterIAMServer(server, &adminServer{cloud: c})
-	resourcemanagerpb.RegisterProjectsServer(server, &projectServer{cloud: c})
-	secretmanagerpb.RegisterSecretManagerServiceServer(server, &secretServer{cloud: c})
-	go func() { _ = server.Serve(l) }()
-	t.Cleanup(server.Stop)
-	conn, err := grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		t.Fatal(err)
+	iampb.RegisterIAMPolicyServer(server, &policyServer{Cloud: c})
+	adminpb.RegisterIAMServer(server, &adminServer{Cloud: c})
+	resourcemanagerpb.RegisterProjectsServer(server, &projectServer{Cloud: c})
+	secretmanagerpb.RegisterSecretManagerServiceServer(server, &secretServer{Cloud: c})
+	if more != nil {
+		more(server)
 	}
-	t.Cleanup(func() { _ = conn.Close() })
-	return c, option.WithGRPCConn(conn)
+	go func() { _ = server.Serve(l) }()
+	return server
 }
 
-func notFound(name string) error { return status.Errorf(codes.NotFound, "%s not found", name) }
+// gate lets one call in after another, if it may.
+func (c *Cloud) gate(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	call := short(info.FullMethod)
+	if c.Deny != nil && c.Deny(call) {
+		return nil, status.Errorf(codes.PermissionDenied, "permission denied on %s", call)
+	}
+	if c.Refuse != nil {
+		if err := c.Refuse(call); err != nil {
+			return nil, err
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !strings.HasPrefix(call, "Get") && !strings.HasPrefix(call, "List") && !strings.HasPrefix(call, "Test") {
+		c.Writes++
+	}
+	return next(ctx, req)
+}
 
-func (c *cloud) GetSink(_ context.Context, r *loggingpb.GetSinkRequest) (*loggingpb.LogSink, error) {
-	if s := c.sinks[r.GetSinkName()]; s != nil {
+func short(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
+
+// NotFound is how the services say that a resource is not there.
+func NotFound(name string) error { return status.Errorf(codes.NotFound, "%s not found", name) }
+
+func (c *Cloud) GetSink(_ context.Context, r *loggingpb.GetSinkRequest) (*loggingpb.LogSink, error) {
+	if s := c.Sinks[r.GetSinkName()]; s != nil {
 		return s, nil
 	}
-	return nil, notFound(r.GetSinkName())
+	return nil, NotFound(r.GetSinkName())
 }
 
-func (c *cloud) CreateSink(_ context.Context, r *loggingpb.CreateSinkRequest) (*loggingpb.LogSink, error) {
+func (c *Cloud) CreateSink(_ context.Context, r *loggingpb.CreateSinkRequest) (*loggingpb.LogSink, error) {
 	s := proto.CloneOf(r.GetSink())
 	if r.GetUniqueWriterIdentity() {
 		s.WriterIdentity = "serviceAccount:p42-7@gcp-sa-logging.iam.gserviceaccount.com"
 	}
-	c.sinks[r.GetParent()+"/sinks/"+s.GetName()] = s
+	c.Sinks[r.GetParent()+"/sinks/"+s.GetName()] = s
 	return s, nil
 }
 
-func (c *cloud) UpdateSink(_ context.Context, r *loggingpb.UpdateSinkRequest) (*loggingpb.LogSink, error) {
-	s := c.sinks[r.GetSinkName()]
+func (c *Cloud) UpdateSink(_ context.Context, r *loggingpb.UpdateSinkRequest) (*loggingpb.LogSink, error) {
+	s := c.Sinks[r.GetSinkName()]
 	s.Filter, s.Destination, s.Description, s.IncludeChildren, s.Disabled = r.GetSink().GetFilter(), r.GetSink().GetDestination(), r.GetSink().GetDescription(), r.GetSink().GetIncludeChildren(), r.GetSink().GetDisabled()
 	return s, nil
 }
 
-func (c *cloud) DeleteSink(_ context.Context, r *loggingpb.DeleteSinkRequest) (*emptypb.Empty, error) {
-	delete(c.sinks, r.GetSinkName())
+func (c *Cloud) DeleteSink(_ context.Context, r *loggingpb.DeleteSinkRequest) (*emptypb.Empty, error) {
+	delete(c.Sinks, r.GetSinkName())
 	return &emptypb.Empty{}, nil
 }
 
-func (c *cloud) policy(_ context.Context, r *iampb.GetIamPolicyRequest) (*iampb.Policy, error) {
-	if p := c.policies[r.GetResource()]; p != nil {
+func (c *Cloud) policy(_ context.Context, r *iampb.GetIamPolicyRequest) (*iampb.Policy, error) {
+	if p := c.Policies[r.GetResource()]; p != nil {
 		return p, nil
 	}
 	return &iampb.Policy{}, nil
 }
 
-func (c *cloud) setPolicy(_ context.Context, r *iampb.SetIamPolicyRequest) (*iampb.Policy, error) {
-	if c.aborts > 0 {
-		c.aborts--
+func (c *Cloud) setPolicy(_ context.Context, r *iampb.SetIamPolicyRequest) (*iampb.Policy, error) {
+	if c.Aborts > 0 {
+		c.Aborts--
 		return nil, status.Error(codes.Aborted, "there were concurrent policy changes")
 	}
-	c.policies[r.GetResource()] = r.GetPolicy()
+	c.Policies[r.GetResource()] = r.GetPolicy()
 	return r.GetPolicy(), nil
 }
 
 type policyServer struct {
 	iampb.UnimplementedIAMPolicyServer
-	*cloud
+	*Cloud
 }
 
 func (c policyServer) GetIamPolicy(ctx context.Context, r *iampb.GetIamPolicyRequest) (*iampb.Policy, error) {
@@ -139,24 +141,24 @@ func (c policyServer) SetIamPolicy(ctx context.Context, r *iampb.SetIamPolicyReq
 
 type adminServer struct {
 	adminpb.UnimplementedIAMServer
-	*cloud
+	*Cloud
 }
 
 func (c adminServer) GetServiceAccount(_ context.Context, r *adminpb.GetServiceAccountRequest) (*adminpb.ServiceAccount, error) {
-	if a := c.accounts[r.GetName()]; a != nil {
+	if a := c.Accounts[r.GetName()]; a != nil {
 		return a, nil
 	}
-	return nil, notFound(r.GetName())
+	return nil, NotFound(r.GetName())
 }
 
 func (c adminServer) CreateServiceAccount(_ context.Context, r *adminpb.CreateServiceAccountRequest) (*adminpb.ServiceAccount, error) {
 	email := r.GetAccountId() + "@" + short(r.GetName()) + ".iam.gserviceaccount.com"
-	c.accounts[r.GetName()+"/serviceAccounts/"+email] = r.GetServiceAccount()
+	c.Accounts[r.GetName()+"/serviceAccounts/"+email] = r.GetServiceAccount()
 	return r.GetServiceAccount(), nil
 }
 
 func (c adminServer) DeleteServiceAccount(_ context.Context, r *adminpb.DeleteServiceAccountRequest) (*emptypb.Empty, error) {
-	delete(c.accounts, r.GetName())
+	delete(c.Accounts, r.GetName())
 	return &emptypb.Empty{}, nil
 }
 
@@ -170,7 +172,7 @@ func (c adminServer) SetIamPolicy(ctx context.Context, r *iampb.SetIamPolicyRequ
 
 type projectServer struct {
 	resourcemanagerpb.UnimplementedProjectsServer
-	*cloud
+	*Cloud
 }
 
 func (c projectServer) GetIamPolicy(ctx context.Context, r *iampb.GetIamPolicyRequest) (*iampb.Policy, error) {
@@ -187,7 +189,7 @@ func (projectServer) GetProject(_ context.Context, r *resourcemanagerpb.GetProje
 
 type secretServer struct {
 	secretmanagerpb.UnimplementedSecretManagerServiceServer
-	*cloud
+	*Cloud
 }
 
 func (c secretServer) GetIamPolicy(ctx context.Context, r *iampb.GetIamPolicyRequest) (*iampb.Policy, error) {
@@ -199,58 +201,50 @@ func (c secretServer) SetIamPolicy(ctx context.Context, r *iampb.SetIamPolicyReq
 }
 
 func (c secretServer) GetSecret(_ context.Context, r *secretmanagerpb.GetSecretRequest) (*secretmanagerpb.Secret, error) {
-	if s := c.secrets[r.GetName()]; s != nil {
+	if s := c.Secrets[r.GetName()]; s != nil {
 		return s, nil
 	}
-	return nil, notFound(r.GetName())
+	return nil, NotFound(r.GetName())
 }
 
 func (c secretServer) UpdateSecret(_ context.Context, r *secretmanagerpb.UpdateSecretRequest) (*secretmanagerpb.Secret, error) {
-	c.secrets[r.GetSecret().GetName()].Topics = r.GetSecret().GetTopics()
+	c.Secrets[r.GetSecret().GetName()].Topics = r.GetSecret().GetTopics()
 	return r.GetSecret(), nil
 }
 
-// members lists who holds a role on a resource.
-func (c *cloud) members(resource, role string) []string {
+// Members lists who holds a role on a resource.
+func (c *Cloud) Members(resource, role string) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, b := range c.policies[resource].GetBindings() {
+	for _, b := range c.Policies[resource].GetBindings() {
 		if b.GetRole() == role {
-			return slices.Sorted(maps.Keys(setOf(b.GetMembers())))
+			return slices.Compact(slices.Sorted(slices.Values(b.GetMembers())))
 		}
 	}
 	return nil
 }
 
-func setOf(list []string) map[string]bool {
-	m := map[string]bool{}
-	for _, s := range list {
-		m[s] = true
-	}
-	return m
-}
-
-func (c *cloud) ListSinks(_ context.Context, r *loggingpb.ListSinksRequest) (*loggingpb.ListSinksResponse, error) {
+func (c *Cloud) ListSinks(_ context.Context, r *loggingpb.ListSinksRequest) (*loggingpb.ListSinksResponse, error) {
 	out := &loggingpb.ListSinksResponse{}
-	for _, name := range slices.Sorted(maps.Keys(c.sinks)) {
+	for _, name := range slices.Sorted(maps.Keys(c.Sinks)) {
 		if strings.HasPrefix(name, r.GetParent()+"/sinks/") {
-			out.Sinks = append(out.Sinks, c.sinks[name])
+			out.Sinks = append(out.Sinks, c.Sinks[name])
 		}
 	}
 	return out, nil
 }
 
 func (c secretServer) ListSecretVersions(_ context.Context, r *secretmanagerpb.ListSecretVersionsRequest) (*secretmanagerpb.ListSecretVersionsResponse, error) {
-	return &secretmanagerpb.ListSecretVersionsResponse{Versions: c.versions[r.GetParent()]}, nil
+	return &secretmanagerpb.ListSecretVersionsResponse{Versions: c.Versions[r.GetParent()]}, nil
 }
 
 func (c secretServer) GetSecretVersion(_ context.Context, r *secretmanagerpb.GetSecretVersionRequest) (*secretmanagerpb.SecretVersion, error) {
-	for _, v := range c.versions[r.GetName()[:strings.Index(r.GetName(), "/versions/")]] {
+	for _, v := range c.Versions[r.GetName()[:strings.Index(r.GetName(), "/versions/")]] {
 		if v.GetName() == r.GetName() {
 			return v, nil
 		}
 	}
-	return nil, notFound(r.GetName())
+	return nil, NotFound(r.GetName())
 }
 
 func (c secretServer) TestIamPermissions(_ context.Context, r *iampb.TestIamPermissionsRequest) (*iampb.TestIamPermissionsResponse, error) {
@@ -261,8 +255,8 @@ func (c policyServer) TestIamPermissions(_ context.Context, r *iampb.TestIamPerm
 	return c.permitted(r), nil
 }
 
-// caller is whom all calls are taken for.
-const caller = "serviceAccount:why401@acme-prod.iam.gserviceaccount.com"
+// Caller is whom all calls are taken for.
+const Caller = "serviceAccount:why401@acme-prod.iam.gserviceaccount.com"
 
 // rolesWith are roles that hold a permission.
 var rolesWith = map[string][]string{
@@ -276,15 +270,19 @@ var rolesWith = map[string][]string{
 
 // permitted says which permissions the caller has on a resource or by its
 // project.
-func (c *cloud) permitted(r *iampb.TestIamPermissionsRequest) *iampb.TestIamPermissionsResponse {
+func (c *Cloud) permitted(r *iampb.TestIamPermissionsRequest) *iampb.TestIamPermissionsResponse {
 	out := &iampb.TestIamPermissionsResponse{}
 	for _, permission := range r.GetPermissions() {
 		for _, role := range rolesWith[permission] {
-			if holds(c.policies[r.GetResource()], role, caller) || holds(c.policies["projects/acme-prod"], role, caller) {
+			if holds(c.Policies[r.GetResource()], role, Caller) || holds(c.Policies["projects/acme-prod"], role, Caller) {
 				out.Permissions = append(out.Permissions, permission)
 				break
 			}
 		}
 	}
 	return out
+}
+
+func holds(p *iampb.Policy, role, member string) bool {
+	return slices.ContainsFunc(p.GetBindings(), func(b *iampb.Binding) bool { return b.GetRole() == role && slices.Contains(b.GetMembers(), member) })
 }
