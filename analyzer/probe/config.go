@@ -101,7 +101,7 @@ var defaultEvery = map[string]time.Duration{
 	"jwks":           5 * time.Minute,
 	"negative":       6 * time.Hour,
 	"oidc":           time.Hour,
-	"replicas":       30 * time.Minute, // each look takes 28 requests
+	"replicas":       30 * time.Minute, // a round takes up to 28 requests
 	"secret_manager": 5 * time.Minute,
 }
 

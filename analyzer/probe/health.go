@@ -31,6 +31,8 @@ type rounds struct {
 	repeats  map[string]map[string]bool   // address: fingerprints of the round before
 	failures map[string]*failure          // addresses that gave nothing to read
 	matchers map[string]*rememberedValues // by key domain
+
+	populations map[string][]glimpse // by key domain and service
 }
 
 // failure is a row of rounds in which an address gave nothing to read.
@@ -89,7 +91,7 @@ func (d *Deps) health() *rounds {
 			}
 		}
 		d.rounds = &rounds{deps: d, every: max(every, time.Second), unsigned: map[string]time.Time{}, repeats: map[string]map[string]bool{},
-			failures: map[string]*failure{}, matchers: map[string]*rememberedValues{}}
+			failures: map[string]*failure{}, matchers: map[string]*rememberedValues{}, populations: map[string][]glimpse{}}
 	})
 	return d.rounds
 }

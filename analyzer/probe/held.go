@@ -78,6 +78,7 @@ func (l *look) take(ctx context.Context, r *round, domain analyzer.KeyDomain) {
 		h := held{member: m, health: answers[i]}
 		h.find(l, domain)
 		r.deps.sighted(domain, &h)
+		r.note(domain, l, &h)
 		l.held = append(l.held, h)
 	}
 }

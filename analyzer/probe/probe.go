@@ -147,6 +147,9 @@ func Build(d *Deps) ([]Target, error) {
 			}
 			for _, t := range ts {
 				t.Kind, t.Domain = kind, domain.Name
+				if slices.Contains(healthKinds, kind) {
+					t.Probe = weighed{t.Probe, d, domain}
+				}
 				if t.Every <= 0 {
 					t.Every = d.Config.every(kind)
 				}

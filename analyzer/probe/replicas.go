@@ -19,9 +19,13 @@ type replicasProbe struct {
 	member analyzer.Member
 }
 
-// replicaRequests is how often an instance is asked for: one stale instance
-// in ten is found with 94.8 %.
+// replicaRequests is how many looks at a service are enough, whatever the
+// number of its instances: one stale instance in ten is found with 94.8 %.
 const replicaRequests = 28
+
+// restMissed is the chance of a further instance that ends the looks earlier:
+// a service of one instance takes 6 of them, one of three takes 14.
+const restMissed = 0.02
 
 // newReplicas makes a target for every service that has a handler: each of
 // them takes as many requests.
@@ -41,17 +45,19 @@ func Power(share float64, m int) float64 { return 1 - math.Pow(1-share, float64(
 
 // instances are what the looks at one service told.
 type instances struct {
-	looks  int
-	ids    map[string]bool
-	values map[string]*value // by fingerprint
-	failed int
-	last   string // why the last one failed
+	looks    int
+	ids      map[string]bool
+	values   map[string]*value // by valueOf
+	recalled bool              // some of the looks are earlier ones
+	asked    int
+	failed   int
+	last     string // why the last one failed
 }
 
 type value struct {
 	looks int
 	ids   map[string]bool
-	match Match
+	holds string
 	named bool
 }
 
@@ -62,45 +68,82 @@ func (p *replicasProbe) Check(ctx context.Context) []analyzer.ProbeResult {
 	return []analyzer.ProbeResult{r}
 }
 
-// look sends the requests, one after the other: a burst would be a load. It
-// stops when two values were seen.
+// look counts what the rounds met within the last half hour, and sends what
+// requests are missing, one after the other: a burst would be a load. It stops
+// when two values were seen.
 func (p *replicasProbe) look(ctx context.Context) *instances {
 	round := p.deps.health().current()
 	l := p.deps.look(ctx, p.domain)
-	seen := &instances{ids: map[string]bool{}, values: map[string]*value{}}
-	for range replicaRequests {
-		if ctx.Err() != nil || seen.failed > breakAfter {
-			break
-		}
+	seen := newInstances()
+	seen.recall(p.deps.health().population(p.domain, p.member.Name))
+	for !seen.enough() && seen.asked < replicaRequests && ctx.Err() == nil && seen.failed <= breakAfter {
 		h, refusal := round.send(ctx, healthURL(p.member), l.nonce)
 		if h == nil {
 			h = &health{why: "refuses the signed request: " + refusal}
 		}
+		seen.asked++
 		one := held{member: p.member, health: h}
 		if one.find(l, p.domain); !one.told() {
 			seen.failed, seen.last = seen.failed+1, one.blindness()
 			continue
 		}
 		p.deps.sighted(p.domain, &one)
-		seen.add(&one)
-		if len(seen.values) > 1 && seen.looks >= replicaRequests/2 {
-			break
+		round.note(p.domain, l, &one)
+		if seen.recalled && seen.values[valueOf(&one)] == nil { // it holds something else by now
+			asked := seen.asked
+			seen = newInstances()
+			seen.asked = asked
 		}
+		seen.add(one.answer.Extension.Instance, valueOf(&one), one.match.String(), one.named)
 	}
 	return seen
 }
 
-func (i *instances) add(h *held) {
+func newInstances() *instances {
+	return &instances{ids: map[string]bool{}, values: map[string]*value{}}
+}
+
+// valueOf tells values apart: by their name, else by their fingerprint in this
+// round.
+func valueOf(h *held) string {
+	if h.named {
+		return h.match.String()
+	}
+	return h.state.Fingerprint
+}
+
+// recall counts earlier answers when all of them tell of one value that can be
+// named: others cannot be compared, or are of instances that are gone.
+func (i *instances) recall(all []glimpse) {
+	for _, g := range all {
+		if !g.named || g.holds != all[0].holds || g.instance == "" {
+			return
+		}
+	}
+	for _, g := range all {
+		i.add(g.instance, g.holds, g.holds, true)
+	}
+	i.recalled = len(all) > 0
+}
+
+// enough reports whether further looks would say little.
+func (i *instances) enough() bool {
+	if len(i.values) > 1 {
+		return i.looks >= replicaRequests/2
+	}
+	return i.looks >= replicaRequests || i.looks > 0 && missed(len(i.ids), i.looks) <= restMissed
+}
+
+func (i *instances) add(instance, key, holds string, named bool) {
 	i.looks++
-	id := h.answer.Extension.Instance
-	i.ids[id] = true
-	v := i.values[h.state.Fingerprint]
+	i.ids[instance] = true
+	v := i.values[key]
 	if v == nil {
-		v = &value{ids: map[string]bool{}, match: h.match, named: h.named}
-		i.values[h.state.Fingerprint] = v
+		v = &value{ids: map[string]bool{}, holds: holds, named: named}
+		i.values[key] = v
 	}
 	v.looks++
-	v.ids[id] = true
+	v.ids[instance] = true
 }
 
 func (p *replicasProbe) judge(seen *instances) analyzer.ProbeResult {
@@ -109,14 +152,17 @@ func (p *replicasProbe) judge(seen *instances) analyzer.ProbeResult {
 		return unknown("the instances of %s were not compared: it %s", name, seen.last)
 	}
 	one := 1 / float64(max(len(seen.ids), 10))
+	if seen.looks < replicaRequests {
+		one = 1 / float64(len(seen.ids)+1)
+	}
 	power := Power(one, seen.looks)
 	r := analyzer.ProbeResult{Status: analyzer.StatusFail, Facts: map[string]string{
-		"requests": fmt.Sprint(seen.looks), "instances": fmt.Sprint(len(seen.ids)), "values": fmt.Sprint(len(seen.values)),
+		"looks": fmt.Sprint(seen.looks), "requests": fmt.Sprint(seen.asked), "instances": fmt.Sprint(len(seen.ids)), "values": fmt.Sprint(len(seen.values)),
 		"detects_share": fmt.Sprintf("%.3f", one), "detection_power": fmt.Sprintf("%.3f", power)}}
 	if len(seen.values) == 1 {
 		r.Status = analyzer.StatusOK
 		r.Detail = fmt.Sprintf("%d fresh connections to %s met %d of its instances, all with one value; one stale instance in %.0f would have been met with %.1f %%", seen.looks, name, len(seen.ids), 1/one, 100*power)
-		if power >= 0.9 {
+		if power >= speaksForAll {
 			r.Refutes = []analyzer.Cause{"key.split_replicas", "key.per_process_random"}
 		}
 		return r
@@ -127,7 +173,7 @@ func (p *replicasProbe) judge(seen *instances) analyzer.ProbeResult {
 	for _, v := range seen.sorted() {
 		what := "a value that no version explains"
 		if v.named {
-			what = v.match.String()
+			what = v.holds
 		} else {
 			unnamed++
 		}
@@ -151,7 +197,7 @@ func (i *instances) sorted() []*value {
 		if a.looks != b.looks {
 			return b.looks - a.looks
 		}
-		return strings.Compare(a.match.String(), b.match.String())
+		return strings.Compare(a.holds, b.holds)
 	})
 	return out
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	mrand "math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -50,14 +51,23 @@ func newBalanced(t testing.TB, r *mrand.Rand) *balanced {
 func (b *balanced) hold(t testing.TB, values ...string) {
 	t.Helper()
 	b.instances, b.requests = nil, 0
+	clear(b.deps.health().populations) // it is another service now
 	for i, v := range values {
-		h, err := healthjwt.New(healthjwt.Config{Pepper: b.pepper, Instance: "orders-" + strconv.Itoa(i), RoundTrip: func() error { return nil },
-			Held: func() []healthjwt.Held { return []healthjwt.Held{{Name: "JWT_SECRET", Value: healthjwt.NewSecret(v)}} }})
-		if err != nil {
-			t.Fatal(err)
-		}
-		b.instances = append(b.instances, h)
+		b.instances = append(b.instances, b.holding(t, "orders-"+strconv.Itoa(i), v))
 	}
+}
+
+// holding is an instance with a value.
+func (b *balanced) holding(t testing.TB, id, value string) http.Handler {
+	t.Helper()
+	h, err := healthjwt.New(healthjwt.Config{Pepper: b.pepper, Instance: id, RoundTrip: func() error { return nil },
+		Held: func() []healthjwt.Held {
+			return []healthjwt.Held{{Name: "JWT_SECRET", Value: healthjwt.NewSecret(value)}}
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
 }
 
 func replicasWorld(t *testing.T, secret string) Target {
@@ -121,7 +131,7 @@ func TestReplicas(t *testing.T) {
 		refutes bool
 	}{
 		{"all alike", repeated(newestValue, 10), analyzer.StatusOK, "", "instances, all with one value; one stale instance in 10 would have been met with 94.8 %", true},
-		{"one alone", []string{newestValue}, analyzer.StatusOK, "", "met 1 of its instances", true},
+		{"one alone", []string{newestValue}, analyzer.StatusOK, "", "6 fresh connections to orders met 1 of its instances, all with one value; one stale instance in 2 would have been met with 98.4 %", true},
 		{"a hundred instances", repeated(newestValue, 100), analyzer.StatusOK, "", "one stale instance in 2", false},
 		{"half are stale", []string{newestValue, olderValue}, analyzer.StatusFail, "key.split_replicas", "answers hold version 1 of jwt-main (staging)", false},
 		{"a newline in one", []string{newestValue, newestValue, newestValue + "\n"}, analyzer.StatusFail, "key.split_replicas", "with a trailing newline", false},
@@ -139,5 +149,62 @@ func TestReplicas(t *testing.T) {
 				t.Errorf("%d requests; want at most %d", b.requests, replicaRequests+1)
 			}
 		})
+	}
+}
+
+// What the rounds met counts: a service that is asked every minute needs no
+// further requests, and what it held before a rotation says nothing.
+func TestReplicasCountTheRounds(t *testing.T) {
+	b := newBalanced(t, mrand.New(mrand.NewPCG(5, 1)))
+	b.hold(t, newestValue, newestValue, newestValue)
+	rounds := b.deps.health()
+	rounds.every = time.Hour // the round of this test
+	for range replicaRequests {
+		rounds.now = nil
+		b.deps.look(t.Context(), b.domain)
+	}
+	before := b.requests
+	if got := b.check(t); got.Status != analyzer.StatusOK || got.Facts["requests"] != "0" || got.Facts["instances"] != "3" || b.requests != before {
+		t.Errorf("%s, facts %v, %d further requests; want none", got.Detail, got.Facts, b.requests-before)
+	}
+	b.instances[1] = b.holding(t, "orders-9", olderValue)
+	rounds.populations[populationOf(b.domain, "orders")] = rounds.populations[populationOf(b.domain, "orders")][:3]
+	if got := b.check(t); got.Cause != "key.split_replicas" || strings.Contains(got.Detail, "28 answers") {
+		t.Errorf("%s %s: %s; want the stale one found by what was asked", got.Status, got.Cause, got.Detail)
+	}
+}
+
+// One sound answer rules nothing out for a service before enough of its
+// instances were met, and never while another of them held something else.
+func TestOneInstanceSpeaksForItself(t *testing.T) {
+	b := newBalanced(t, mrand.New(mrand.NewPCG(6, 1)))
+	b.deps.Domains = []analyzer.KeyDomain{b.domain}
+	b.hold(t, newestValue, newestValue, newestValue)
+	targets, err := Build(b.deps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := targets[slices.IndexFunc(targets, func(t Target) bool { return t.Kind == "fingerprint" })]
+	judge := func() analyzer.ProbeResult {
+		b.deps.health().now = nil
+		return target.check(t.Context(), 30*time.Second)[0]
+	}
+	if r := judge(); r.Status != analyzer.StatusOK || len(r.Refutes) > 0 {
+		t.Errorf("the first answer of all: %s, ruling out %v; want nothing ruled out", r.Detail, r.Refutes)
+	}
+	b.check(t) // counts the instances
+	if r := judge(); r.Status != analyzer.StatusOK || !slices.Contains(r.Refutes, "key.stale_cache") {
+		t.Errorf("with three instances met: %s, ruling out %v", r.Detail, r.Refutes)
+	}
+	sound := b.instances[1]
+	b.instances[0], b.instances[1], b.instances[2] = b.holding(t, "orders-1", olderValue), b.instances[0], b.instances[0]
+	for range 60 {
+		if r := judge(); r.Status == analyzer.StatusFail {
+			break
+		}
+	}
+	b.instances[0] = sound
+	if r := judge(); r.Status != analyzer.StatusOK || len(r.Refutes) > 0 || !strings.Contains(r.Detail, "another of its instances held version 1 of jwt-main (staging) at ") {
+		t.Errorf("after a stale one: %s, ruling out %v; want nothing ruled out, and why", r.Detail, r.Refutes)
 	}
 }

@@ -44,13 +44,18 @@ func NewScheduler(targets []Target, c Config) *Scheduler {
 
 // Once checks every target once, as many at a time as the configuration
 // allows, and returns what is known then. It is the round at start-up and the
-// one of `why401 validate`.
+// one of `why401 validate`. The instances are counted first: how much one
+// answer says depends on how many there are.
 func (s *Scheduler) Once(ctx context.Context) []analyzer.ProbeResult {
-	var wg sync.WaitGroup
-	for i := range s.targets {
-		wg.Go(func() { s.check(ctx, i) })
+	for _, counts := range []bool{true, false} {
+		var wg sync.WaitGroup
+		for i := range s.targets {
+			if (s.targets[i].Kind == "replicas") == counts {
+				wg.Go(func() { s.check(ctx, i) })
+			}
+		}
+		wg.Wait()
 	}
-	wg.Wait()
 	return s.Last()
 }
 
