@@ -20,6 +20,7 @@ import (
 type rotateOptions struct {
 	file, domain, environment, format string
 	apply, yes                        bool
+	watch                             bool
 	valueFile                         string
 	generate                          int
 }
@@ -28,6 +29,7 @@ func newRotateCmd(env *environment) *cobra.Command {
 	o := &rotateOptions{format: "text"}
 	cmd := &cobra.Command{
 		Use: "rotate", Short: "coordinate the rotation of a secret: who is where, and when the old version may go",
+		Example: "  why401 rotate plan -c why401.yaml\n  why401 rotate start -c why401.yaml --apply\n  why401 rotate status -c why401.yaml --watch && why401 rotate retire -c why401.yaml --apply",
 		Long: "The daemon follows every rotation by its probes; these commands read what it knows from its store.\n" +
 			"Nothing is changed without --apply. What is changed comes back through Secret Manager's audit log\n" +
 			"into the timeline, ascribed to who did it.",
@@ -56,10 +58,11 @@ func newRotateCmd(env *environment) *cobra.Command {
 		c.Flags().BoolVar(&o.apply, "apply", false, "do it, after a question")
 		c.Flags().BoolVar(&o.yes, "yes", false, "with --apply: do not ask")
 	}
+	status := verb("status", "who has taken the new version up", (*rotating).status)
+	status.Flags().BoolVar(&o.watch, "watch", false, "draw the table anew until the old version may go; on a terminal in place, else whenever it changes")
 	cmd.AddCommand(
 		verb("plan", "the steps of a rotation, in order, for the services of the key domain", (*rotating).plan),
-		start,
-		verb("status", "who has taken the new version up", (*rotating).status),
+		start, status,
 		verb("verify", "look at every service of the key domain once, now", (*rotating).verify),
 		retire, abort,
 	)
@@ -148,10 +151,13 @@ type statusJSON struct {
 	*analyzer.Readiness
 }
 
-func (r *rotating) status(context.Context) error {
+func (r *rotating) status(ctx context.Context) error {
 	ready := r.ready(r.forward)
 	if ready == nil {
 		return exitHint(exitBackend, errNoRotation, "why401 rotate plan, and look whether why401 serve runs on this configuration")
+	}
+	if r.o.watch {
+		return r.watch(ctx)
 	}
 	return r.write(r.forward, ready)
 }

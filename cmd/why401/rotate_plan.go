@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -9,39 +10,80 @@ import (
 	"github.com/why401/why401/analyzer/probe"
 )
 
-// plan prints what is to be done, in the order that refuses nobody: verifiers
-// learn to accept both versions, signers go over, the old one runs out.
+// rotationPlan is what is to be done, in the order that refuses nobody.
+type rotationPlan struct {
+	Domain      string     `json:"key_domain"`
+	Environment string     `json:"environment,omitempty"`
+	Secret      string     `json:"secret"`
+	Steps       []planStep `json:"steps"`
+	Abort       string     `json:"to_go_back"`
+	Objections  []string   `json:"objections"` // what would make the rotation fail, or blind
+}
+
+type planStep struct {
+	Do       string       `json:"do"`
+	Services []planMember `json:"services,omitempty"`
+	Then     string       `json:"then,omitempty"`
+}
+
+type planMember struct {
+	Name string `json:"name"`
+	Now  string `json:"now"` // what it was last seen to hold
+}
+
+// plan prints the steps: verifiers learn to accept both versions, signers go
+// over, the old one runs out.
 func (r *rotating) plan(context.Context) error {
-	var verifiers, signers []string
-	for _, m := range r.domain.Services {
-		verifiers = append(verifiers, m.Name)
+	p := r.planned()
+	if r.o.format == "json" {
+		e := json.NewEncoder(r.env.stdout)
+		e.SetIndent("", "  ")
+		e.SetEscapeHTML(false)
+		return e.Encode(p)
+	}
+	w := r.env.stdout
+	fmt.Fprintf(w, "rotation of %s (secret %s)\n\n", analyzer.EscapeTerminal(p.Domain), analyzer.EscapeTerminal(p.Secret))
+	for i, s := range p.Steps {
+		fmt.Fprintf(w, "%d. %s\n", i+1, analyzer.EscapeTerminal(s.Do))
+		for _, m := range s.Services {
+			fmt.Fprintf(w, "     %s: %s\n", analyzer.EscapeTerminal(m.Name), analyzer.EscapeTerminal(m.Now))
+		}
+		if s.Then != "" {
+			fmt.Fprintf(w, "     %s\n", s.Then)
+		}
+	}
+	fmt.Fprintf(w, "\nto go back before that: %s\n", p.Abort)
+	for _, o := range p.Objections {
+		fmt.Fprintln(r.env.stderr, "why401: "+o)
+	}
+	return nil
+}
+
+func (r *rotating) planned() rotationPlan {
+	d := r.domain
+	p := rotationPlan{Domain: d.Name, Environment: d.Environment, Secret: orUnknown(d.Secret), Abort: "signers first, then verifiers, then why401 rotate abort --apply"}
+	var signers []string
+	both := planStep{Then: "a service that reads its secret at start must be restarted; go on when `why401 rotate status` shows all of them"}
+	var names []string
+	for _, m := range d.Services {
+		names = append(names, m.Name)
+		both.Services = append(both.Services, planMember{m.Name, r.now(m)})
 		if m.Signs {
 			signers = append(signers, m.Name)
 		}
 	}
-	w, d := r.env.stdout, r.domain
-	fmt.Fprintf(w, "rotation of %s (secret %s)\n\n", analyzer.EscapeTerminal(d.Name), analyzer.EscapeTerminal(orUnknown(d.Secret)))
-	step := 0
-	say := func(format string, args ...any) {
-		step++
-		fmt.Fprintf(w, "%d. %s\n", step, fmt.Sprintf(format, args...))
-	}
-	say("add the new version: why401 rotate start --domain %s --apply", d.Name)
-	say("let every service verify with both versions: %s", list(verifiers))
-	for _, m := range d.Services {
-		fmt.Fprintf(w, "     %s: %s\n", analyzer.EscapeTerminal(m.Name), r.now(m))
-	}
-	fmt.Fprintf(w, "     a service that reads its secret at start must be restarted; go on when `why401 rotate status` shows all of them\n")
-	say("let the signers go over to the new version, all of them: %s", list(signers))
+	both.Do = "let every service verify with both versions: " + list(names)
+	drain := fmt.Sprintf("wait for the longest life of a token: declare token_ttl for %s, else nobody can say how long that is", d.Name)
 	if d.TokenTTL > 0 {
-		say("wait %s after the last signer went over: so long lives a token of the old version", d.TokenTTL+d.Leeway)
-	} else {
-		say("wait for the longest life of a token: declare token_ttl for %s, else nobody can say how long that is", d.Name)
+		drain = fmt.Sprintf("wait %s after the last signer went over: so long lives a token of the old version", d.TokenTTL+d.Leeway)
 	}
-	say("disable the old version: why401 rotate retire --domain %s --apply; it refuses while anybody needs it", d.Name)
-	fmt.Fprintln(w, "\nto go back before that: signers first, then verifiers, then why401 rotate abort --apply")
-	r.objections(len(signers))
-	return nil
+	p.Steps = []planStep{
+		{Do: fmt.Sprintf("add the new version: why401 rotate start --domain %s --apply", d.Name)}, both,
+		{Do: "let the signers go over to the new version, all of them: " + list(signers)}, {Do: drain},
+		{Do: fmt.Sprintf("disable the old version: why401 rotate retire --domain %s --apply; it refuses while anybody needs it", d.Name)},
+	}
+	p.Objections = r.objections(len(signers))
+	return p
 }
 
 // now says what a service was last seen to hold.
@@ -54,16 +96,15 @@ func (r *rotating) now(m analyzer.Member) string {
 			if a := p.Facts[probe.FactAccepts]; a != "" {
 				return "accepts version " + strings.ReplaceAll(a, " ", " and ") + " now"
 			}
-			return analyzer.EscapeTerminal(p.Detail)
+			return p.Detail
 		}
 	}
 	return "not looked at yet"
 }
 
 // objections are what would make the rotation fail, or blind.
-func (r *rotating) objections(signers int) {
-	d := r.domain
-	var out []string
+func (r *rotating) objections(signers int) []string {
+	d, out := r.domain, []string{}
 	if len(d.Services) == 0 {
 		out = append(out, "no services are declared under key_domains.services: nobody can say who must be seen on the new version")
 	}
@@ -76,16 +117,14 @@ func (r *rotating) objections(signers int) {
 	if r.cfg.Probes.PepperFile == "" {
 		out = append(out, "probes.pepper_file is not set: what services hold cannot be compared")
 	}
-	for _, o := range out {
-		fmt.Fprintln(r.env.stderr, "why401: "+o)
-	}
+	return out
 }
 
 func list(names []string) string {
 	if len(names) == 0 {
 		return "none is declared"
 	}
-	return analyzer.EscapeTerminal(strings.Join(names, ", "))
+	return strings.Join(names, ", ")
 }
 
 func orUnknown(s string) string {

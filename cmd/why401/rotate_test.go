@@ -97,6 +97,9 @@ func TestRotate(t *testing.T) {
 	code, out = rotate(t, "", "plan", "-c", config)
 	wantRotate(t, code, exitOK, out, "1. add the new version", "let the signers go over to the new version, all of them: auth", "wait 1s")
 
+	code, out = rotate(t, "", "plan", "-c", config, "--format", "json")
+	wantRotate(t, code, exitOK, out, `"key_domain": "jwt-main"`, `"do": "let every service verify with both versions: auth, orders"`, `"name": "orders"`, `"objections": []`)
+
 	p.service("orders").hold("JWT_SECRET", platformOne)
 	tick(rotationBegan)
 	code, out = rotate(t, "", "status", "-c", config)
@@ -112,6 +115,8 @@ func TestRotate(t *testing.T) {
 	tick(rotationBegan)
 	code, out = rotate(t, "", "status", "-c", config, "--format", "json")
 	wantRotate(t, code, exitOK, out, `"may_retire": true`, `"phase": "retire"`)
+	code, out = rotate(t, "", "status", "-c", config, "--watch")
+	wantRotate(t, code, exitOK, out, "version 1 may go: nobody needs it")
 	code, out = rotate(t, "", "retire", "-c", config)
 	wantRotate(t, code, exitOK, out, "version 1 may go: nobody needs it", "--apply disables it")
 	code, out = rotate(t, "", "retire", "-c", config, "--apply")
@@ -166,4 +171,32 @@ func TestRotateStart(t *testing.T) {
 	}
 	code, out = rotate(t, "", "status", "-c", config, "--domain", "other")
 	wantRotate(t, code, exitUsage, out, "wanted one key domain, found 0", "jwt-main/staging")
+}
+
+// The table is drawn anew while the rotation goes on, and ends with it.
+func TestRotateWatch(t *testing.T) {
+	p, config, tick := rotatePlatform(t, time.Second)
+	p.service("orders").hold("JWT_SECRET", platformOne)
+	tick(rotationBegan)
+	type ending struct {
+		code int
+		out  string
+	}
+	ended := make(chan ending, 1)
+	go func() {
+		code, out := rotate(t, "", "status", "-c", config, "--watch")
+		ended <- ending{code, out}
+	}()
+	time.Sleep(redrawEvery / 2)
+	p.service("orders").hold("JWT_SECRET", platformTwo)
+	tick(rotationBegan)
+	select {
+	case e := <-ended:
+		wantRotate(t, e.code, exitOK, e.out, "orders   1          0 of 1", "version 1 may not go yet", "version 1 may go: nobody needs it")
+		if strings.Contains(e.out, "\x1b") {
+			t.Error("it draws as on a terminal where there is none")
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("it goes on after the end")
+	}
 }

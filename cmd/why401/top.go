@@ -35,7 +35,7 @@ func newTopCmd(env *environment) *cobra.Command {
 				select {
 				case <-cmd.Context().Done():
 					return nil
-				case <-time.After(2 * time.Second):
+				case <-time.After(redrawEvery):
 				}
 			}
 		},
