@@ -25,19 +25,6 @@ type fingerprintProbe struct {
 	before  map[string]*holdings // by service
 }
 
-// holdings is what a service was seen to hold.
-type holdings struct {
-	holds string // Match.String; "" while it is not known
-	drift bool   // drift_began was told, and drift_ended was not
-}
-
-// keyDomainDetail is the key of Change.Details that names the key domain,
-// holdsDetail the one that names what a service holds now.
-const (
-	keyDomainDetail = "key_domain"
-	holdsDetail     = "holds"
-)
-
 func newFingerprint(domain analyzer.KeyDomain, d *Deps) ([]Target, error) {
 	if len(healthMembers(domain)) == 0 {
 		return nil, nil
@@ -55,21 +42,6 @@ func newFingerprint(domain analyzer.KeyDomain, d *Deps) ([]Target, error) {
 		}
 	}
 	return []Target{{Name: domain.Name, Probe: p}}, nil
-}
-
-func (p *fingerprintProbe) of(service string) *holdings {
-	h := p.before[service]
-	if h == nil {
-		h = &holdings{}
-		p.before[service] = h
-	}
-	return h
-}
-
-// materialCauses are those that are about which value a service holds.
-var materialCauses = []analyzer.Cause{
-	"key.secret_missing", "key.secret_empty", "env.fallback_used", "key.wrong_environment", "env.precedence_conflict", "key.whitespace_mutation", "key.encoding_mismatch",
-	"rotation.incomplete", "key.stale_cache", "key.cross_service_drift",
 }
 
 // Check implements [Probe].
@@ -279,119 +251,9 @@ func (p *fingerprintProbe) alone(l *look, h *held, r *analyzer.ProbeResult) {
 	}
 }
 
-// excerpt cuts a sentence to what a change may carry.
-func excerpt(s string) string {
-	if len(s) > 200 {
-		s = strings.ToValidUTF8(s[:197], "") + "…"
-	}
-	return s
-}
-
 func few(names []string) string {
 	if len(names) > 4 {
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), len(names)-3)
 	}
 	return strings.Join(names, ", ")
-}
-
-// others are the causes about material that a service's value rules out when
-// it shows cause. What was never looked for is not ruled out.
-func (p *fingerprintProbe) others(l *look, shown analyzer.Cause) []analyzer.Cause {
-	off := map[analyzer.Cause]bool{shown: true}
-	foreign := slices.ContainsFunc(l.candidates, func(c Candidate) bool { return !own(p.domain, c.Environment) })
-	if !foreign {
-		off["key.wrong_environment"] = true
-	}
-	if shown == "key.cross_service_drift" {
-		off["env.precedence_conflict"] = true // an unrelated value may come of it
-	}
-	if l.newest == nil {
-		off["rotation.incomplete"], off["key.stale_cache"], off["key.cross_service_drift"] = true, true, true
-	}
-	// What a signer holds refuses its tokens everywhere else.
-	for i := range l.held {
-		if h := &l.held[i]; h.member.Signs && h.told() && !l.isNewest(h) {
-			for _, c := range p.causesOf(l, h) {
-				off[c] = true
-			}
-		}
-	}
-	return slices.DeleteFunc(slices.Clone(materialCauses), func(c analyzer.Cause) bool { return off[c] })
-}
-
-func (p *fingerprintProbe) causesOf(l *look, h *held) []analyzer.Cause {
-	if _, _, ok := h.conflict(); ok {
-		return []analyzer.Cause{"env.precedence_conflict"}
-	}
-	switch {
-	case !h.named:
-		return []analyzer.Cause{"key.cross_service_drift"}
-	case l.holdsOlder(h, p.domain):
-		return []analyzer.Cause{"key.stale_cache", "rotation.incomplete"}
-	case h.match.Word == "" && !own(p.domain, h.match.Environment):
-		return []analyzer.Cause{"key.wrong_environment"}
-	case h.match.Cause == "key.weak_default":
-		return []analyzer.Cause{"env.fallback_used"}
-	}
-	return []analyzer.Cause{h.match.Cause}
-}
-
-// signers repeats for the domain what a signer holds when others hold another
-// value: it is they who refuse its tokens.
-func (p *fingerprintProbe) signers(l *look, results []analyzer.ProbeResult) []analyzer.ProbeResult {
-	var out []analyzer.ProbeResult
-	for i := range l.held {
-		h := &l.held[i]
-		if !h.member.Signs || results[i].Cause == "" || results[i].Status != analyzer.StatusFail {
-			continue
-		}
-		if _, other := l.peers(h); len(other) > 0 {
-			out = append(out, analyzer.ProbeResult{Target: "tokens of " + h.member.Name, Service: analyzer.Service{Environment: p.domain.Environment}, Status: analyzer.StatusFail,
-				Cause: results[i].Cause, Detail: fmt.Sprintf("%s refuse the tokens that %s signs; %s", few(other), h.member.Name, results[i].Detail)})
-		}
-	}
-	return out
-}
-
-// seeNewest notices that the secret was rotated.
-func (p *fingerprintProbe) seeNewest(l *look) {
-	if l.newest == nil || l.newest.Version == p.newest {
-		return
-	}
-	if was := p.newest; was != "" {
-		at := l.newest.Created
-		if at.IsZero() {
-			at = time.Now()
-		}
-		p.rotated = at
-		p.deps.changed(analyzer.Change{Kind: analyzer.SecretRotated, Target: l.newest.Secret, Version: l.newest.Version, Service: analyzer.Service{Environment: p.domain.Environment}, At: at,
-			Evidence: fmt.Sprintf("%s of %s is the newest, it was %s", called(l.newest.Version), l.newest.Secret, was), Details: map[string]string{keyDomainDetail: p.domain.Name}})
-	}
-	p.newest = l.newest.Version
-}
-
-// tell reports changes of what a service holds.
-func (p *fingerprintProbe) tell(h *held, r *analyzer.ProbeResult) {
-	if r.Status == analyzer.StatusUnknown {
-		return
-	}
-	was := p.of(h.member.Name)
-	change := func(kind analyzer.ChangeKind, evidence string, args ...any) {
-		p.deps.changed(analyzer.Change{Kind: kind, Target: h.member.Name, Version: h.match.Version, Service: r.Service, At: time.Now(), Evidence: excerpt(fmt.Sprintf(evidence, args...)),
-			Details: map[string]string{keyDomainDetail: p.domain.Name, holdsDetail: r.Facts[holdsDetail]}})
-	}
-	if holds := r.Facts[holdsDetail]; holds != "" {
-		if was.holds != "" && was.holds != holds {
-			change(analyzer.ValueChanged, "%s holds %s, before it was %s", h.member.Name, holds, was.holds)
-		}
-		was.holds = holds
-	}
-	if bad := r.Status == analyzer.StatusFail; bad != was.drift {
-		was.drift = bad
-		if bad {
-			change(analyzer.DriftBegan, "%s", r.Detail)
-		} else {
-			change(analyzer.DriftEnded, "%s", r.Detail)
-		}
-	}
 }
