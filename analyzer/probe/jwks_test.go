@@ -19,9 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/why401/why401/analyzer"
@@ -108,12 +106,6 @@ func jwksWorld(t *testing.T, secret string) Target {
 	s := serving(t, 200, set(with(ecJWK(t, "k1"), "d", secret), ecJWK(t, "k2")))
 	g, _ := newGuard(t, "127.0.0.0/8")
 	return only(t, "jwks", analyzer.KeyDomain{Name: "jwt-main", JWKS: s.URL + "/jwks.json"}, &Deps{Guard: g})
-}
-
-func oidcWorld(t *testing.T, secret string) Target {
-	s := serving(t, 200, `{"issuer":"https://other.example","jwks_uri":"https://other.example/k?s=`+secret+`"}`)
-	g, _ := newGuard(t, "127.0.0.0/8")
-	return only(t, "oidc", analyzer.KeyDomain{Name: "jwt-main", Discovery: s.URL + discoveryPath}, &Deps{Guard: g})
 }
 
 // Every fault of a key set is named, and a sound one is left alone.
@@ -243,131 +235,6 @@ func TestKeySetDown(t *testing.T) {
 	target = only(t, "jwks", analyzer.KeyDomain{Name: "jwt-main", JWKS: "https://127.0.0.1/jwks.json"}, &Deps{Guard: blind})
 	if r := target.check(t.Context(), 20*time.Second)[0]; r.Status != analyzer.StatusUnknown {
 		t.Errorf("an address that is not allowed gives %+v; want unknown", r)
-	}
-}
-
-func TestDiscoveryFaults(t *testing.T) {
-	for _, tt := range []struct {
-		name, body string
-		domain     analyzer.KeyDomain
-		status     analyzer.Status
-		cause      analyzer.Cause
-		says       string
-	}{
-		{"agrees", `{"issuer":"https://a.example","jwks_uri":"https://a.example/k","id_token_signing_alg_values_supported":["RS256"]}`, analyzer.KeyDomain{Issuer: "https://a.example", JWKS: "https://a.example/k", Algorithms: []string{"RS256"}}, analyzer.StatusOK, "", "agrees"},
-		{"a slash more", `{"issuer":"https://a.example/","jwks_uri":"https://a.example/k"}`, analyzer.KeyDomain{Issuer: "https://a.example"}, analyzer.StatusFail, "claim.issuer_mismatch", "a slash at the end"},
-		{"http for https", `{"issuer":"http://a.example","jwks_uri":"https://a.example/k"}`, analyzer.KeyDomain{Issuer: "https://a.example"}, analyzer.StatusFail, "claim.issuer_mismatch", "http and https"},
-		{"another realm", `{"issuer":"https://a.example/realms/b","jwks_uri":"https://a.example/k"}`, analyzer.KeyDomain{Issuer: "https://a.example/realms/a"}, analyzer.StatusFail, "claim.issuer_mismatch", "another host or path"},
-		{"not the issuer of its place", `{"issuer":"https://a.example","jwks_uri":"https://a.example/k"}`, analyzer.KeyDomain{}, analyzer.StatusFail, "claim.issuer_mismatch", "another host or path"},
-		{"another key set", `{"issuer":"https://a.example","jwks_uri":"https://a.example/k2"}`, analyzer.KeyDomain{Issuer: "https://a.example", JWKS: "https://a.example/k"}, analyzer.StatusWarn, "", "names the key set"},
-		{"no key set", `{"issuer":"https://a.example"}`, analyzer.KeyDomain{Issuer: "https://a.example"}, analyzer.StatusFail, "jwks.invalid_document", "no jwks_uri"},
-		{"other algorithms", `{"issuer":"https://a.example","jwks_uri":"https://a.example/k","id_token_signing_alg_values_supported":["ES256"]}`, analyzer.KeyDomain{Issuer: "https://a.example", Algorithms: []string{"RS256"}}, analyzer.StatusFail, "alg.mismatch", "ES256"},
-		{"a page", `<html>`, analyzer.KeyDomain{}, analyzer.StatusFail, "jwks.invalid_document", "markup"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			g, _ := newGuard(t, "127.0.0.0/8")
-			tt.domain.Name, tt.domain.Discovery = "jwt-main", serving(t, 200, tt.body).URL+discoveryPath
-			target := only(t, "oidc", tt.domain, &Deps{Guard: g})
-			rs := target.check(t.Context(), 20*time.Second)
-			conform(t, rs, "nothing to find here")
-			if w := worst(rs); w.Status != tt.status || w.Cause != tt.cause || !strings.Contains(w.Detail, tt.says) {
-				t.Errorf("%s %q: %s; want %s %q: … %s …", w.Status, w.Cause, w.Detail, tt.status, tt.cause, tt.says)
-			}
-		})
-	}
-}
-
-// A domain that declares its discovery document alone has its key set found
-// there, on the same host only.
-func TestKeySetByDiscovery(t *testing.T) {
-	mux := http.NewServeMux()
-	s := httptest.NewServer(mux)
-	t.Cleanup(s.Close)
-	keys := s.URL + "/keys"
-	mux.HandleFunc(discoveryPath, func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}`, s.URL, keys)
-	})
-	body := set(ecJWK(t, "k1"))
-	mux.HandleFunc("/keys", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, body) })
-	g, _ := newGuard(t, "127.0.0.0/8")
-	target := only(t, "jwks", analyzer.KeyDomain{Name: "d", Discovery: s.URL + discoveryPath}, &Deps{Guard: g})
-	if r := target.check(t.Context(), 20*time.Second)[0]; r.Status != analyzer.StatusOK || r.Facts["kids"] != "k1" {
-		t.Errorf("got %+v; want the key set found", r)
-	}
-	keys = "https://elsewhere.example/keys"
-	if r := target.check(t.Context(), 20*time.Second)[0]; r.Status != analyzer.StatusUnknown || !strings.Contains(r.Detail, "another host") {
-		t.Errorf("got %+v; want unknown", r)
-	}
-}
-
-// The history of a key set over two rotations, one of them too hasty, and an
-// exchange under the same kid.
-func TestKeyHistory(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var told []string
-		var mu sync.Mutex
-		d := &Deps{Changed: func(c analyzer.Change) {
-			mu.Lock()
-			defer mu.Unlock()
-			told = append(told, fmt.Sprintf("%s %s", c.Kind, c.Version))
-			if c.Service.Environment != "staging" || c.Details[thumbprintDetail] == "" || c.At != time.Now() {
-				t.Errorf("change %+v", c)
-			}
-		}}
-		domain := analyzer.KeyDomain{Name: "jwt-main", Environment: "staging", TokenTTL: time.Hour}
-		h := newKeyHistory(domain, d)
-		step := func(want string, causes string, keys ...key) {
-			t.Helper()
-			told = nil
-			var got []string
-			for _, f := range h.see(keys) {
-				got = append(got, f.of+" "+string(f.cause))
-			}
-			if s := strings.Join(told, ", "); s != want {
-				t.Errorf("told %q; want %q", s, want)
-			}
-			if s := strings.Join(got, ", "); s != causes {
-				t.Errorf("faults %q; want %q", s, causes)
-			}
-			time.Sleep(10 * time.Minute)
-		}
-		a, b, c := key{kid: "a", thumbprint: "A"}, key{kid: "b", thumbprint: "B"}, key{kid: "c", thumbprint: "C"}
-		step("jwks_key_added a", "", a)
-		step("", "", a)
-		step("jwks_key_added b", "", a, b)
-		for range 6 {
-			step("", "", a, b)
-		}
-		step("jwks_key_removed a", "", b) // 70 minutes after b came: no token of a is alive
-		step("jwks_key_added c", "", b, c)
-		step("jwks_key_removed b", "b jwks.key_removed_early", c)
-		step("", "b jwks.key_removed_early", c)
-		step("jwks_key_added b", "", b, c)
-		step("value_changed b", "b jwks.kid_reused", key{kid: "b", thumbprint: "X"}, c)
-		time.Sleep(time.Hour)
-		step("", "", key{kid: "b", thumbprint: "X"}, c)
-	})
-}
-
-// A restart forgets no key.
-func TestKeyHistoryGoesOn(t *testing.T) {
-	var all []analyzer.Change
-	d := &Deps{Changed: func(c analyzer.Change) { all = append(all, c) }}
-	domain := analyzer.KeyDomain{Name: "jwt-main"}
-	newKeyHistory(domain, d).see([]key{{kid: "a", thumbprint: "A"}})
-	d.Past = append(d.Past, all...)
-	all = nil
-	faults := newKeyHistory(domain, d).see([]key{{kid: "a", thumbprint: "Z"}, {kid: "b", thumbprint: "B"}})
-	if len(all) != 2 || all[0].Kind != analyzer.ValueChanged || all[1].Kind != analyzer.JWKSKeyAdded || len(faults) != 1 || faults[0].cause != "jwks.kid_reused" {
-		t.Errorf("changes %+v, faults %+v; want the exchange and the new key", all, faults)
-	}
-}
-
-// RFC 7638 section 3.1.
-func TestThumbprint(t *testing.T) {
-	j := jwk{Kty: "RSA", E: "AQAB", Kid: "2011-04-29", Alg: "RS256", N: "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"}
-	if got := j.thumbprint(); got != "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs" {
-		t.Errorf("thumbprint %s", got)
 	}
 }
 
