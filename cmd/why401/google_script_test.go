@@ -8,6 +8,7 @@ import (
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -18,6 +19,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,68 +31,114 @@ import (
 	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/why401/why401/sinks/logexport/cloudtest"
 )
 
-// startGoogle lets a script run why401 against a project acme-prod in Google
-// Cloud as a user does, without a flag of its own: with the key of a service
-// account, by the names of Google's hosts, over TLS. A proxy leads them all
-// here.
-func startGoogle(dir string, bucket [][]byte) (env map[string]string, stop func(), err error) {
-	authority, cert, err := googleCertificate()
+// google is a project acme-prod in Google Cloud that a test runs why401 against
+// as a user does, without a flag of its own: with the key of a service account,
+// by the names of Google's hosts, over TLS. A proxy leads them all here.
+type google struct {
+	env    map[string]string // of the process
+	key    *rsa.PrivateKey   // that Google signs the tokens of push subscriptions with
+	server *grpc.Server
+	pubsub *pstest.Server
+	stops  []func()
+}
+
+// startGoogle starts it; bucket are the entries that Cloud Logging keeps.
+func startGoogle(dir string, bucket [][]byte) (*google, error) {
+	g := &google{pubsub: pstest.NewServer()}
+	g.stops = append(g.stops, func() { _ = g.pubsub.Close() })
+	err := g.start(dir, bucket)
 	if err != nil {
-		return nil, nil, err
+		g.stop()
 	}
-	api, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, nil, err
+	return g, err
+}
+
+func (g *google) stop() {
+	for _, stop := range slices.Backward(g.stops) {
+		stop()
 	}
-	pubsub := pstest.NewServer()
+}
+
+func (g *google) start(dir string, bucket [][]byte) (err error) {
 	logs := &storedBucket{}
 	for _, line := range bucket {
 		e := &loggingpb.LogEntry{}
 		if err := protojson.Unmarshal(line, e); err != nil {
-			return nil, nil, err
+			return err
 		}
 		logs.entries = append(logs.entries, e)
 	}
+	if g.key, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
+		return err
+	}
+	g.server = newGoogleProject().Server()
+	g.stops = append(g.stops, g.server.Stop)
+	pubsubpb.RegisterPublisherServer(g.server, &g.pubsub.GServer)
+	pubsubpb.RegisterSubscriberServer(g.server, &g.pubsub.GServer)
+	loggingpb.RegisterLoggingServiceV2Server(g.server, logs)
+	authority, cert, err := googleCertificate()
+	if err != nil {
+		return err
+	}
+	api, err := g.listen(g, &tls.Config{Certificates: []tls.Certificate{*cert}, NextProtos: []string{"h2", "http/1.1"}})
+	if err != nil {
+		return err
+	}
+	way, err := g.listen(towards(api), nil)
+	if err != nil {
+		return err
+	}
+	account, err := accountKey("http://" + way + "/token")
+	if err != nil {
+		return err
+	}
+	g.env = map[string]string{"HTTPS_PROXY": "http://" + way, "SSL_CERT_FILE": filepath.Join(dir, "google.pem"), "GOOGLE_APPLICATION_CREDENTIALS": filepath.Join(dir, "account.json")}
+	return errors.Join(os.WriteFile(g.env["SSL_CERT_FILE"], authority, 0o600), os.WriteFile(g.env["GOOGLE_APPLICATION_CREDENTIALS"], account, 0o600))
+}
+
+// newGoogleProject has one secret, and why401 may read its logs.
+func newGoogleProject() *cloudtest.Cloud {
 	const secret = "projects/acme-prod/secrets/jwt-main"
-	cloud := cloudtest.New()
-	cloud.Secrets[secret] = &secretmanagerpb.Secret{Name: secret}
-	cloud.Versions[secret] = []*secretmanagerpb.SecretVersion{{Name: secret + "/versions/1", State: secretmanagerpb.SecretVersion_ENABLED}}
-	cloud.Policies["projects/acme-prod"] = &iampb.Policy{Bindings: []*iampb.Binding{{Role: "roles/logging.viewer", Members: []string{cloudtest.Caller}}}}
-	server := cloud.Serve(api, []grpc.ServerOption{grpc.Creds(credentials.NewServerTLSFromCert(cert))}, func(s *grpc.Server) {
-		pubsubpb.RegisterPublisherServer(s, &pubsub.GServer)
-		pubsubpb.RegisterSubscriberServer(s, &pubsub.GServer)
-		loggingpb.RegisterLoggingServiceV2Server(s, logs)
-	})
-	way, err := net.Listen("tcp", "127.0.0.1:0")
+	c := cloudtest.New()
+	c.Secrets[secret] = &secretmanagerpb.Secret{Name: secret}
+	c.Versions[secret] = []*secretmanagerpb.SecretVersion{{Name: secret + "/versions/1", State: secretmanagerpb.SecretVersion_ENABLED}}
+	c.Policies["projects/acme-prod"] = &iampb.Policy{Bindings: []*iampb.Binding{{Role: "roles/logging.viewer", Members: []string{cloudtest.Caller}}}}
+	return c
+}
+
+func (g *google) listen(h http.Handler, secure *tls.Config) (address string, err error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, nil, err
+		return "", err
 	}
-	proxy := &http.Server{Handler: towards(api.Addr().String()), ReadHeaderTimeout: 5 * time.Second}
-	go func() { _ = proxy.Serve(way) }()
-	stop = func() {
-		_ = proxy.Close()
-		server.Stop()
-		_ = pubsub.Close()
+	s := &http.Server{Handler: h, TLSConfig: secure, ReadHeaderTimeout: 5 * time.Second}
+	g.stops = append(g.stops, func() { _ = s.Close() })
+	if secure != nil {
+		go func() { _ = s.ServeTLS(l, "", "") }()
+	} else {
+		go func() { _ = s.Serve(l) }()
 	}
-	key, err := accountKey("http://" + way.Addr().String() + "/token")
-	if err != nil {
-		return nil, stop, err
+	return l.Addr().String(), nil
+}
+
+// ServeHTTP is what all of Google's hosts answer: gRPC, the certificates, the
+// time.
+func (g *google) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc"):
+		g.server.ServeHTTP(w, r)
+	case r.URL.Path == "/oauth2/v3/certs":
+		n, e := g.key.N.Bytes(), big.NewInt(int64(g.key.E)).Bytes()
+		w.Header().Set("Cache-Control", "max-age=3600")
+		_ = json.NewEncoder(w).Encode(map[string]any{"keys": []any{map[string]string{"kid": "k1", "kty": "RSA", "alg": "RS256", "use": "sig",
+			"n": base64.RawURLEncoding.EncodeToString(n), "e": base64.RawURLEncoding.EncodeToString(e)}}})
 	}
-	files := map[string][]byte{"google.pem": authority, "account.json": key}
-	for name, data := range files {
-		err = errors.Join(err, os.WriteFile(filepath.Join(dir, name), data, 0o600))
-	}
-	return map[string]string{
-		"HTTPS_PROXY": "http://" + way.Addr().String(), "SSL_CERT_FILE": filepath.Join(dir, "google.pem"),
-		"GOOGLE_APPLICATION_CREDENTIALS": filepath.Join(dir, "account.json"),
-	}, stop, err
 }
 
 // towards is a proxy that leads every connection to one address, and where

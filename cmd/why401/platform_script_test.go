@@ -45,10 +45,10 @@ var platformCommands = map[string]func(ts *testscript.TestScript, neg bool, args
 	// google FILE starts a project in Google Cloud whose log bucket holds the
 	// entries of a file, and lets the script reach it as a user does.
 	"google": func(ts *testscript.TestScript, _ bool, args []string) {
-		env, stop, err := startGoogle(ts.MkAbs("."), bytes.Split(bytes.TrimSpace([]byte(ts.ReadFile(args[0]))), []byte("\n")))
+		g, err := startGoogle(ts.MkAbs("."), bytes.Split(bytes.TrimSpace([]byte(ts.ReadFile(args[0]))), []byte("\n")))
 		ts.Check(err)
-		ts.Defer(stop)
-		for k, v := range env {
+		ts.Defer(g.stop)
+		for k, v := range g.env {
 			ts.Setenv(k, v)
 		}
 	},

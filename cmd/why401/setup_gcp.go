@@ -61,7 +61,9 @@ func (env *environment) setupGCP(ctx context.Context, o *gcpOptions) error {
 	if o.out != "" && o.format != "terraform" {
 		return exitHint(exitUsage, fmt.Errorf("out: wanted --format terraform, found %q", o.format), "--format terraform --out "+o.out)
 	}
-	if err := env.exportFilter(o); err != nil {
+	if o.remove {
+		o.spec.Filter = "removed" // it is not looked at
+	} else if err := env.exportFilter(o); err != nil {
 		return err
 	}
 	switch o.format {

@@ -58,7 +58,9 @@ func startCloud(t *testing.T) (*cloudtest.Cloud, option.ClientOption) {
 		t.Fatal(err)
 	}
 	c := cloudtest.New()
-	t.Cleanup(c.Serve(l, nil, nil).Stop)
+	server := c.Server()
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(server.Stop)
 	conn, err := grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,6 @@ package cloudtest
 import (
 	"context"
 	"maps"
-	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -44,18 +43,14 @@ func New() *Cloud {
 		Secrets: map[string]*secretmanagerpb.Secret{}, Versions: map[string][]*secretmanagerpb.SecretVersion{}}
 }
 
-// Serve answers on l until the server is stopped. more are further services.
-func (c *Cloud) Serve(l net.Listener, opts []grpc.ServerOption, more func(*grpc.Server)) *grpc.Server {
-	server := grpc.NewServer(append(opts, grpc.UnaryInterceptor(c.gate))...)
+// Server is a server with the services of c, to which others may be added.
+func (c *Cloud) Server() *grpc.Server {
+	server := grpc.NewServer(grpc.UnaryInterceptor(c.gate))
 	loggingpb.RegisterConfigServiceV2Server(server, c)
 	iampb.RegisterIAMPolicyServer(server, &policyServer{Cloud: c})
 	adminpb.RegisterIAMServer(server, &adminServer{Cloud: c})
 	resourcemanagerpb.RegisterProjectsServer(server, &projectServer{Cloud: c})
 	secretmanagerpb.RegisterSecretManagerServiceServer(server, &secretServer{Cloud: c})
-	if more != nil {
-		more(server)
-	}
-	go func() { _ = server.Serve(l) }()
 	return server
 }
 
