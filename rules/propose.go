@@ -184,6 +184,9 @@ var registeredClaims = set("exp", "nbf", "iat", "iss", "aud", "sub", "jti", "azp
 func holeFor(value, before string) (hole, sample string) {
 	inner := strings.Trim(value, `"'`)
 	quote := value[:(len(value)-len(inner))/2]
+	if strings.HasPrefix(value, "projects/") { // before its word: "secret other: 41" would read as a secret's value
+		return "{secret}", "projects/p/secrets/other"
+	}
 	word := lastWord(before)
 	if name, ok := namedBy[word]; ok && !registeredClaims[strings.ToLower(inner)] {
 		return quote + "{" + name + "}" + quote, quote + "other-" + name + quote
@@ -197,8 +200,6 @@ func holeFor(value, before string) (hole, sample string) {
 		return quote + "{host}{*}" + quote, quote + "https://other.example.com/a" + quote
 	case quote != "":
 		return quote + "{*}" + quote, quote + "other" + quote
-	case strings.HasPrefix(value, "projects/"):
-		return "{secret}", "projects/p/secrets/other"
 	case algorithmName.MatchString(value):
 		return "{alg}", "ES384"
 	case strings.ToUpper(value) == value && strings.Contains(value, "_"):

@@ -20,6 +20,7 @@ func TestProposeGuessesHoles(t *testing.T) {
 		"algorithm":                {`acme: the token came with RS256 where another was agreed`, `acme: the token came with {alg} where another was agreed`},
 		"environment variable":     {`acme: the variable JWT_SECRET_STAGING holds nothing`, `acme: the variable {env} holds nothing`},
 		"secret":                   {`acme: cannot read projects/p-1/secrets/jwt-main/versions/3 for the token`, `acme: cannot read {secret} for the token`},
+		"secret and status":        {`acme: cannot read secret projects/p-1/secrets/jwt-main/versions/3: 403`, `acme: cannot read secret {secret}: {n}`},
 		"url":                      {`acme: key set at https://idp.example.com/keys is odd`, `acme: key set at {host}{*} is odd`},
 		"a redacted token":         {`acme: refused eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJib2IifQ.c2lnbmF0dXJlc2lnbmF0dXJl for good`, `acme: refused {*} for good`},
 		"only values":              {`12 13 JWT_SECRET`, `12 13 JWT_SECRET`},
@@ -29,6 +30,11 @@ func TestProposeGuessesHoles(t *testing.T) {
 			p := s.Propose(TextEntry(c.line), "")
 			if got := p.Rule.Text[0]; got != c.text {
 				t.Errorf("wanted the text %s, got %s", c.text, got)
+			}
+			for _, x := range p.Rule.Examples { // as the redactor leaves it
+				if tm, err := compile(c.text); err == nil && !tm.standsIn(TextEntry(x).Message) {
+					t.Errorf("misses its example %q", x)
+				}
 			}
 		})
 	}
