@@ -13,13 +13,16 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/why401/why401/analyzer"
 )
 
 // page is what a receiver of Alertmanager gets: its webhook message, as far as
 // we look at it.
 type page struct {
-	Status string `json:"status"`
-	Alerts []struct {
+	Status   string `json:"status"`
+	Receiver string `json:"receiver"`
+	Alerts   []struct {
 		Status      string            `json:"status"`
 		Labels      map[string]string `json:"labels"`
 		Annotations map[string]string `json:"annotations"`
@@ -39,6 +42,18 @@ type alertmanagerServer struct {
 
 // startAlertmanager starts the program, or ends the test where there is none.
 func startAlertmanager(t *testing.T) *alertmanagerServer {
+	t.Helper()
+	return startAlertmanagerWith(t, func(receiver string) string {
+		return fmt.Sprintf(`
+route: {receiver: pager, group_by: ['...'], group_wait: 0s, group_interval: 1s, repeat_interval: 4h}
+receivers: [{name: pager, webhook_configs: [{url: %q, send_resolved: true}]}]
+`, receiver)
+	})
+}
+
+// startAlertmanagerWith starts it with the configuration that config makes
+// for the URL of a receiver.
+func startAlertmanagerWith(t *testing.T, config func(receiver string) string) *alertmanagerServer {
 	t.Helper()
 	a := &alertmanagerServer{dir: t.TempDir(), address: freeAddress(t)}
 	for _, name := range []string{"alertmanager", "prometheus-alertmanager"} {
@@ -62,11 +77,7 @@ func startAlertmanager(t *testing.T) *alertmanagerServer {
 		a.pages = append(a.pages, p)
 	}))
 	t.Cleanup(receiver.Close)
-	config := fmt.Sprintf(`
-route: {receiver: pager, group_by: ['...'], group_wait: 0s, group_interval: 1s, repeat_interval: 4h}
-receivers: [{name: pager, webhook_configs: [{url: %q, send_resolved: true}]}]
-`, receiver.URL)
-	if err := os.WriteFile(filepath.Join(a.dir, "alertmanager.yml"), []byte(config), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(a.dir, "alertmanager.yml"), []byte(config(receiver.URL)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	a.start(t)
@@ -239,6 +250,55 @@ func TestFaultPagesOnce(t *testing.T) {
 	}
 	if active, err := am.active(); err != nil || active[incident] {
 		t.Errorf("still active (%v): %v", err, active)
+	}
+}
+
+// TestOneWrongSecretPagesOnce gives 500 services that share a secret a token
+// signed with another one, through the daemon to a real Alertmanager.
+func TestOneWrongSecretPagesOnce(t *testing.T) {
+	if os.Getenv("WHY401_REQUIRE_REAL") == "" {
+		t.Skip("waits for about a minute; WHY401_REQUIRE_REAL=1 runs it")
+	}
+	t.Parallel()
+	am, bus := startAlertmanager(t), startBus(t)
+	config := pagingConfig(t, am.url(), "15s")
+	f, err := os.OpenFile(config, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(f, "key_domains:\n  - name: jwt-main\n    environment: staging\n    services:\n      - {name: auth, signs: true}\n")
+	for i := range 500 {
+		fmt.Fprintf(f, "      - {name: service-%03d}\n", i)
+	}
+	var entries [][]byte
+	for m := range 10 { // one request in two minutes, and from the tenth minute on the wrong secret
+		for i := range 500 {
+			entry, at := accepted, time.Now().Add(time.Duration(2*m-20)*time.Minute+time.Duration(i)*100*time.Millisecond)
+			if m >= 5 {
+				entry = refused
+			}
+			entries = append(entries, entry(fmt.Sprintf("service-%03d", i), "acme-staging", at))
+		}
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	listen := freeAddress(t)
+	pagingProcess(t, config, bus.address, filepath.Join(t.TempDir(), "why401.db"), listen)
+	bus.publish(t, entries...)
+	eventually(t, "all entries", func() bool {
+		var report analyzer.Report
+		return getJSON("http://"+listen+"/api/v1/report", &report) == nil && report.Totals.Entries == int64(len(entries))
+	})
+	eventually(t, "a page", func() bool { return len(am.told("firing")) > 0 })
+	time.Sleep(20 * time.Second) // longer than incidents gather evidence: whoever is to be paged has been
+	pages := am.told("firing")
+	if len(pages) != 1 || len(pages[0].Alerts) != 1 {
+		t.Fatalf("%d pages; want one with one alert: %.3000v", len(pages), pages)
+	}
+	// Nothing in the log tells whose secret is the wrong one.
+	if a := pages[0].Alerts[0]; !strings.Contains(a.Annotations["candidates"], "key.cross_service_drift") || !strings.HasSuffix(a.Annotations["services"], "and 490 more") || a.Labels["key_domain"] != "jwt-main" {
+		t.Errorf("the page says %v %v; want one cause, ten services and the number of the others", a.Labels, a.Annotations)
 	}
 }
 

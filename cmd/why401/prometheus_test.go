@@ -34,6 +34,14 @@ type prometheusServer struct{ url string }
 
 func startPrometheus(t *testing.T, targets ...string) *prometheusServer {
 	t.Helper()
+	return startPrometheusFor(t, nil, targets...)
+}
+
+// startPrometheusFor is the same, and it tells am unless that is nil: then
+// alerts wait for half a minute where ours wait at all, which suits a time that
+// goes by 30 times as fast.
+func startPrometheusFor(t *testing.T, am *alertmanagerServer, targets ...string) *prometheusServer {
+	t.Helper()
 	bin, err := exec.LookPath("prometheus")
 	if err != nil {
 		if os.Getenv("WHY401_REQUIRE_REAL") != "" {
@@ -45,10 +53,17 @@ func startPrometheus(t *testing.T, targets ...string) *prometheusServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules = regexp.MustCompile(`(?m)^\s+for: .*\n`).ReplaceAll(rules, nil)
+	wait := "0s"
+	if am != nil {
+		wait = "30s"
+	}
+	rules = regexp.MustCompile(`(?m)^(\s+for:) .*$`).ReplaceAll(rules, []byte("$1 "+wait))
 	dir, address := t.TempDir(), freeAddress(t)
 	list, _ := json.Marshal(targets)
 	config := fmt.Sprintf("global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [rules.yaml]\nscrape_configs:\n  - {job_name: why401, static_configs: [{targets: %s}]}\n", list)
+	if am != nil {
+		config += fmt.Sprintf("alerting: {alertmanagers: [{static_configs: [{targets: [%q]}]}]}\n", am.address)
+	}
 	for name, data := range map[string]string{"prometheus.yml": config, "rules.yaml": string(rules)} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o600); err != nil {
 			t.Fatal(err)
