@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -39,6 +40,7 @@ type counted struct {
 
 	scraped  bool // a series is seen at zero first, so that rate() sees its first event
 	exemplar *prometheus.Exemplar
+	newest   time.Time // of the exemplars that were shown
 }
 
 func newCounters() *counters {
@@ -135,9 +137,32 @@ func (f *family) advance(now sums, late bool) map[string]*counted {
 		case !late || n.Labels[0] == other:
 			n.Shown = n.Sum
 		}
+		n.exemplify(was)
 		next[k] = n
 	}
 	return next
+}
+
+// exemplify brings the exemplar into an order that Prometheus takes: that of
+// another incident is later than those that were shown before, and one that
+// tells nothing new is shown as it was.
+func (n *counted) exemplify(was *counted) {
+	if was != nil {
+		n.newest = was.newest
+	}
+	switch {
+	case n.exemplar == nil:
+		return
+	case n.exemplar.Timestamp.After(n.newest):
+	case was.exemplar != nil && was.exemplar.Labels["incident"] == n.exemplar.Labels["incident"]:
+		n.exemplar = was.exemplar
+		return
+	default:
+		x := *n.exemplar
+		x.Timestamp = n.newest.Add(time.Millisecond)
+		n.exemplar = &x
+	}
+	n.newest = n.exemplar.Timestamp
 }
 
 // note writes the series of a family down if they changed.

@@ -2,7 +2,6 @@ package sinks
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -15,8 +14,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/rs/zerolog"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"github.com/why401/why401/analyzer"
 )
@@ -82,67 +79,6 @@ func ended(a analyzer.Alert) analyzer.Alert {
 
 var errAway = &Failure{Reason: failNetwork, Retry: true, text: "away"}
 
-func TestEachVersionIsToldOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p, notes := &pager{}, &memory{}
-		q, stop := start(t, p, notes, outlet{}, Config{Kind: "slack"})
-		a := named("a", analyzer.AlertFiring)
-		step := func(alerts ...analyzer.Alert) {
-			for range 3 {
-				q.offer(alerts)
-				time.Sleep(5 * time.Second)
-			}
-		}
-		step(a, named("mild", analyzer.AlertFiring, func(a *analyzer.Alert) { a.Severity = analyzer.LevelInfo }))
-		stop()
-		q, stop = start(t, p, notes, outlet{}, Config{Kind: "slack"})
-		step(a)
-		raised := a
-		raised.Severity = analyzer.LevelCritical
-		step(raised)
-		step(ended(raised))
-		stop()
-		q, stop = start(t, p, notes, outlet{}, Config{Kind: "slack"})
-		step(ended(raised), ended(named("never told", analyzer.AlertFiring)))
-		step()
-		stop()
-		if diff := cmp.Diff([]string{"firing a", "firing a", "resolved a"}, p.calls); diff != "" {
-			t.Errorf("told (-want +got):\n%s", diff)
-		}
-		if len(notes.m) > 0 {
-			t.Errorf("%d notes are left of an alert that is forgotten", len(notes.m))
-		}
-	})
-}
-
-// While a sink is away only the newest state of each alert is kept, and it
-// arrives once the sink is back.
-func TestOnlyTheNewestStateCounts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := &pager{err: func() error { return errAway }}
-		q, stop := start(t, p, &memory{}, outlet{}, Config{Kind: "slack"})
-		defer stop()
-		a, b := named("a", analyzer.AlertFiring), named("b", analyzer.AlertFiring)
-		q.offer([]analyzer.Alert{a, b})
-		time.Sleep(time.Hour)
-		a.Severity = analyzer.LevelCritical
-		q.offer([]analyzer.Alert{a, b})
-		time.Sleep(time.Hour)
-		if h := q.health(); h.OK || h.Pending != 2 || h.LastError != "away" {
-			t.Errorf("health %+v; want two pending and the error", h)
-		}
-		q.offer([]analyzer.Alert{ended(a), b})
-		p.err = nil
-		time.Sleep(longestPause)
-		if diff := cmp.Diff([]string{"resolved a", "firing b"}, p.calls); diff != "" {
-			t.Errorf("told (-want +got):\n%s", diff)
-		}
-		if h := q.health(); !h.OK || h.Pending != 0 || h.LastError != "" {
-			t.Errorf("health %+v; want all well", h)
-		}
-	})
-}
-
 func TestPauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var tries []time.Time
@@ -171,66 +107,6 @@ func TestPauses(t *testing.T) {
 		stop()
 		if len(tries) != 3 {
 			t.Errorf("%d attempts within an hour of a sink that wants 20 minutes; want 3", len(tries))
-		}
-	})
-}
-
-// An alert that a sink refuses holds up no other, is tried again rarely and
-// is given up once nobody remembers it.
-func TestRefusedAlert(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		refusals := 0
-		p := &pager{}
-		q, stop := start(t, p, &memory{}, outlet{}, Config{Kind: "slack"})
-		defer stop()
-		p.err = func() error { refusals++; return &Failure{Reason: failStatus, text: "no"} }
-		bad, good := named("bad", analyzer.AlertFiring, func(a *analyzer.Alert) { a.Severity = analyzer.LevelCritical }), named("good", analyzer.AlertFiring)
-		q.offer([]analyzer.Alert{bad})
-		time.Sleep(time.Second)
-		p.err = nil
-		q.offer([]analyzer.Alert{bad, good})
-		time.Sleep(time.Second)
-		if diff := cmp.Diff([]string{"firing good"}, p.calls); diff != "" {
-			t.Errorf("told (-want +got):\n%s", diff)
-		}
-		time.Sleep(rejectedPause)
-		if diff := cmp.Diff([]string{"firing good", "firing bad"}, p.calls); diff != "" || refusals != 1 {
-			t.Errorf("after %d refusals told (-want +got):\n%s", refusals, diff)
-		}
-		p.err = func() error { refusals++; return &Failure{Reason: failStatus, text: "no"} }
-		q.offer([]analyzer.Alert{ended(bad), good})
-		time.Sleep(time.Hour)
-		q.offer([]analyzer.Alert{good})
-		time.Sleep(time.Second)
-		if n := testutil.ToFloat64(q.meter.notifications.WithLabelValues("slack", resultDropped)); n != 1 || q.health().Pending != 0 {
-			t.Errorf("%v given up, %d pending; want 1 and 0", n, q.health().Pending)
-		}
-	})
-}
-
-func TestMuchToTell(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := &pager{err: func() error { return errAway }}
-		q, stop := start(t, p, &memory{}, outlet{}, Config{Kind: "slack"})
-		defer stop()
-		var all []analyzer.Alert
-		for i := range 3 * maxPending {
-			all = append(all, named(fmt.Sprint(i), analyzer.AlertFiring))
-		}
-		all = append(all, named("worst", analyzer.AlertFiring, func(a *analyzer.Alert) { a.Severity = analyzer.LevelCritical }))
-		q.offer(all)
-		time.Sleep(time.Second)
-		if n := q.health().Pending; n != maxPending {
-			t.Errorf("%d pending; want the bound of %d", n, maxPending)
-		}
-		p.err = nil
-		for range 10 {
-			time.Sleep(longestPause)
-			q.offer(all)
-		}
-		time.Sleep(time.Second)
-		if p.calls[0] != "firing worst" || len(p.firing) != len(all) {
-			t.Errorf("%s first, %d told; want the most severe first and all %d", p.calls[0], len(p.firing), len(all))
 		}
 	})
 }
@@ -316,73 +192,6 @@ func TestNothingIsStuck(t *testing.T) {
 	}
 }
 
-func TestStandingAlertsAreRepeated(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := &pager{}
-		q, stop := start(t, p, &memory{}, outlet{resend: 30 * time.Second, watchdog: true}, Config{Kind: "alertmanager"})
-		defer stop()
-		a := named("a", analyzer.AlertFiring)
-		for range 12 {
-			q.offer([]analyzer.Alert{a})
-			time.Sleep(5 * time.Second)
-		}
-		count := func(what string) (n int) {
-			for _, c := range p.calls {
-				if c == what {
-					n++
-				}
-			}
-			return n
-		}
-		if n, w := count("firing a"), count("firing "+watchdogName); n < 2 || n > 3 || w != n {
-			t.Errorf("in a minute: %d times the alert, %d times the watchdog; want one at once and one every 30 s", n, w)
-		}
-		before := time.Now()
-		e := ended(a)
-		q.offer([]analyzer.Alert{e})
-		time.Sleep(time.Second)
-		if at := p.at[len(p.at)-1]; count("resolved a") != 1 || at.Sub(before) > time.Second {
-			t.Errorf("the end went out %d times, last %v after it; want at once", count("resolved a"), at.Sub(before))
-		}
-		for range 400 {
-			q.offer([]analyzer.Alert{e})
-			time.Sleep(5 * time.Second)
-		}
-		if n := count("resolved a"); n < 28 || n > 32 {
-			t.Errorf("the end was repeated %d times; want every 30 s for %v", n, resolvedRetention)
-		}
-		n := count("firing " + watchdogName)
-		time.Sleep(time.Hour) // no update comes any more
-		if more := count("firing "+watchdogName) - n; more > 3 {
-			t.Errorf("the watchdog went on %d times without updates; want it to stop within two resends", more)
-		}
-	})
-}
-
-func TestAlertmanagerIdentity(t *testing.T) {
-	now := time.Now()
-	a := testAlert(analyzer.AlertFiring)
-	a.Severity, a.Former, a.Raised = analyzer.LevelCritical, []analyzer.Level{analyzer.LevelError}, now.Add(-time.Minute)
-	got := alertmanagerAlerts([]analyzer.Alert{a}, now, 30*time.Second)
-	if len(got) != 2 || got[0].Labels["severity"] != "critical" || got[1].Labels["severity"] != "error" {
-		t.Fatalf("alerts %v; want the critical one and the end of the milder", got)
-	}
-	if ends := time.Time(got[0].EndsAt).Sub(now); ends != 2*time.Minute {
-		t.Errorf("ends in %v; want four resends", ends)
-	}
-	if ends := time.Time(got[1].EndsAt); !ends.Before(now) {
-		t.Errorf("the milder alert ends at %v; want when it was raised", ends)
-	}
-	for _, l := range []string{"replica", "instance", "pod", "version", "host"} {
-		if _, ok := got[0].Labels[l]; ok {
-			t.Errorf("label %s is part of the identity: two replicas would be two alerts", l)
-		}
-	}
-	if got := alertmanagerAlerts([]analyzer.Alert{a}, now.Add(time.Hour), 30*time.Second); len(got) != 1 {
-		t.Errorf("an hour later %d alerts; want the milder one forgotten", len(got))
-	}
-}
-
 func TestSimulation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log buffer
@@ -430,95 +239,4 @@ func TestLastAttempt(t *testing.T) {
 			t.Errorf("told %v when stopping; want both", p.calls)
 		}
 	})
-}
-
-func TestCloudCodes(t *testing.T) {
-	for c := codes.Canceled; c <= codes.Unauthenticated; c++ {
-		want := c == codes.Canceled || c == codes.Unknown || c == codes.DeadlineExceeded || c == codes.ResourceExhausted || c == codes.Aborted || c == codes.Internal || c == codes.Unavailable
-		var f *Failure
-		if err := cloudFailure(status.Error(c, "x")); !errors.As(err, &f) || f.Retry != want {
-			t.Errorf("%s: %v; want retry %v", c, err, want)
-		}
-	}
-}
-
-// TestOneSlowSinkDelaysNoOther hangs each kind in turn, over real connections.
-func TestOneSlowSinkDelaysNoOther(t *testing.T) {
-	for _, slow := range Kinds() {
-		t.Run(slow, func(t *testing.T) {
-			all, env := []Config{}, map[string]string{}
-			receivers := map[string]*receiver{}
-			o := &Outside{Getenv: func(name string) string { return env[name] }, Stdout: io.Discard, Notes: &memory{}, Log: zerolog.New(io.Discard), Meter: NewMeter(prometheus.NewRegistry())}
-			for i, kind := range Kinds() {
-				r := rig(t, kind)
-				receivers[kind] = r
-				for ref, at := range map[string]*string{r.config.URL: &r.config.URL, r.config.Key: &r.config.Key, r.config.Token: &r.config.Token, r.config.Password: &r.config.Password} {
-					if name, ok := strings.CutPrefix(ref, "env:"); ok { // the same names with other values
-						env[fmt.Sprint(name, i)] = r.env[name]
-						*at = fmt.Sprint("env:", name, i)
-					}
-				}
-				if r.cloud != nil {
-					o.Cloud = r.cloud
-				}
-				if kind == "email" {
-					o.mailTLS = r.outside(nil, nil).mailTLS
-				}
-				r.config.Timeout = 30 * time.Second
-				all = append(all, r.config)
-			}
-			receivers[slow].stall(t)
-			n, err := Open(t.Context(), all, o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			o.Meter.Use(n, nil)
-			ctx, cancel := context.WithCancel(t.Context())
-			done := make(chan struct{})
-			go func() { defer close(done); n.Run(ctx, 0) }()
-			a := named("a", analyzer.AlertFiring)
-			if err := n.Deliver(ctx, &analyzer.Update{Alerts: []analyzer.Alert{a}}); err != nil {
-				t.Fatal(err)
-			}
-			for kind, r := range receivers {
-				if kind != slow {
-					until(t, kind+" hearing of it while "+slow+" hangs", func() bool { return len(r.all()) > 0 })
-				}
-			}
-			if len(receivers[slow].all()) > 0 {
-				t.Errorf("%s does not hang: the test proves nothing", slow)
-			}
-			cancel()
-			<-done
-		})
-	}
-}
-
-func TestSinkMetricsLint(t *testing.T) {
-	registry := prometheus.NewRegistry()
-	m := NewMeter(registry)
-	o := &Outside{Getenv: func(string) string { return "" }, Notes: &memory{}, Log: zerolog.New(io.Discard), Meter: m}
-	two, err := Open(t.Context(), []Config{{Kind: "slack", URL: "env:A"}, {Kind: "alertmanager", URLs: []string{"http://a", "http://b"}}}, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	one, err := Open(t.Context(), []Config{{Kind: "slack", URL: "env:A"}}, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.Use(two, nil)
-	if n := testutil.CollectAndCount(m.failures); n != 3*len(failReasons) {
-		t.Errorf("%d series of failures; want every reason of the three from the start", n)
-	}
-	problems, err := testutil.GatherAndLint(registry)
-	if err != nil || len(problems) > 0 {
-		t.Errorf("lint: %v %v", problems, err)
-	}
-	if testutil.ToFloat64(m.direct) != 1 {
-		t.Error("why401_alerting_direct is not 1 with an alertmanager sink")
-	}
-	m.Use(one, two)
-	if n := testutil.CollectAndCount(m.failures); n != len(failReasons) || testutil.ToFloat64(m.direct) != 0 {
-		t.Errorf("%d series after a reload with one sink; want %d", n, len(failReasons))
-	}
 }
