@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"html/template"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -22,13 +21,6 @@ type layer struct {
 	Ink   string // class of its colour
 	Total int64
 	n     []int64
-}
-
-// moment is something to point at on the axis of time.
-type moment struct {
-	At   time.Time
-	Name string // short; empty: a line only
-	Role string
 }
 
 // chart is a picture together with what a reader without eyes for it needs.
@@ -111,30 +103,6 @@ const (
 	rateHeight = 200
 )
 
-// timeline is the time that layers lie in: steps from the first on, of which
-// the last one and the first may be seen in part only.
-type timeline struct {
-	first    time.Time
-	step     time.Duration
-	from, to time.Time // what was seen
-}
-
-func timelineOf(s *analyzer.Series, from, to time.Time) timeline {
-	return timeline{s.From, time.Duration(s.Step) * time.Second, from, to}
-}
-
-// seen is how much of step i was.
-func (l timeline) seen(i int) time.Duration {
-	begin := l.first.Add(l.step * time.Duration(i))
-	return earlier(l.to, begin.Add(l.step)).Sub(later(l.from, begin))
-}
-
-// glimpse reports whether too little of step i was seen to tell a rate.
-func (l timeline) glimpse(i int) bool { return l.seen(i) < l.step/4 }
-
-// minutes is what counts of step i are divided by.
-func (l timeline) minutes(i int) float64 { return max(l.seen(i), l.step/4).Minutes() }
-
 // stacked draws layers over time, in counts a minute.
 func stacked(id, title string, layers []layer, over timeline, marks []moment) chart {
 	from, step := over.first, over.step
@@ -197,30 +165,6 @@ func stacked(id, title string, layers []layer, over timeline, marks []moment) ch
 	return c
 }
 
-// top is where the axis of stacked values ends, so that its three parts are
-// round.
-func top(values [][]float64) float64 {
-	most := 0.0
-	for i := range values[0] {
-		sum := 0.0
-		for _, v := range values {
-			sum += v[i]
-		}
-		most = max(most, sum)
-	}
-	part := most / 3
-	if part == 0 {
-		return 3
-	}
-	unit := math.Pow(10, math.Floor(math.Log10(part)))
-	for _, n := range []float64{1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10} {
-		if n*unit >= part {
-			return 3 * n * unit
-		}
-	}
-	return most
-}
-
 func draw(p *picture, painter *charts.Painter, how func() error) error {
 	if err := how(); err != nil {
 		return fmt.Errorf("draw %s: %w", p.title, err)
@@ -232,66 +176,8 @@ func draw(p *picture, painter *charts.Painter, how func() error) error {
 	return p.redraw(svg)
 }
 
-// The room of a letter of a label, in the larger type of a phone, and of a
-// line of labels.
-const (
-	letter    = 9
-	labelLine = 15
-)
-
-// moments draws what happened between from and to. Names stand in two lines
-// above, wherever there is room.
-func (p *picture) moments(marks []moment, from, to time.Time) {
-	free := [2]int{}
-	for _, m := range marks {
-		if m.At.Before(from) || m.At.After(to) {
-			continue
-		}
-		x := p.x(m.At, from, to)
-		p.line(m.Role, x)
-		width := letter * len(m.Name)
-		left := min(max(x-width/2, p.plot.left), p.width-width)
-		for i := range free {
-			if m.Name != "" && left >= free[i] {
-				p.label(m.Role+" lbl", "mid", left+width/2, p.plot.top-6-i*labelLine, m.Name)
-				free[i] = left + width + letter
-				break
-			}
-		}
-	}
-}
-
 func (p *picture) x(t, from, to time.Time) int {
 	return p.plot.left + int(float64(p.plot.right-p.plot.left)*t.Sub(from).Seconds()/to.Sub(from).Seconds())
-}
-
-// ticks are the lengths between two labels of the axis of time.
-var ticks = []time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 3 * time.Hour,
-	6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 48 * time.Hour, 4 * 24 * time.Hour, 7 * 24 * time.Hour, 14 * 24 * time.Hour}
-
-// tickFor is the shortest of ticks that gives at most 9 labels.
-func tickFor(span time.Duration) time.Duration {
-	i, _ := slices.BinarySearchFunc(ticks, span/8, func(a, b time.Duration) int { return cmp.Compare(a, b) })
-	return ticks[min(i, len(ticks)-1)]
-}
-
-// clockLabels labels the steps that begin at a round time, in UTC.
-func clockLabels(from time.Time, step time.Duration, points int) []string {
-	out := make([]string, points)
-	tick := max(tickFor(step*time.Duration(points)), step)
-	for i := range out {
-		if t := from.Add(step * time.Duration(i)).UTC(); t.Truncate(tick).Equal(t) && i < points-1 {
-			out[i] = tickLabel(t, tick)
-		}
-	}
-	return out
-}
-
-func tickLabel(t time.Time, tick time.Duration) string {
-	if tick >= 24*time.Hour || t.Hour() == 0 && t.Minute() == 0 {
-		return t.Format("Jan 2")
-	}
-	return t.Format("15:04")
 }
 
 // describe says in a sentence what a picture shows.
@@ -353,27 +239,6 @@ func spark(s *analyzer.Series) template.HTML {
 		return ""
 	}
 	return template.HTML(fmt.Sprintf(`<svg class="spark" viewBox="0 0 %d %d" aria-hidden="true">%s</svg>`, w, h, p.body.String())) //nolint:gosec // numbers and our own class names
-}
-
-// marksOf are the changes and openings to point at, at most 40.
-func marksOf(r *analyzer.Report, incidents []analyzer.Incident) []moment {
-	var out []moment
-	for _, c := range r.Changes {
-		switch c.Kind {
-		case analyzer.SecretVersionAdded, analyzer.SecretVersionDisabled, analyzer.SecretVersionDestroyed, analyzer.SecretRotated, analyzer.JWKSKeyAdded, analyzer.JWKSKeyRemoved, analyzer.ValueChanged:
-			out = append(out, moment{c.At, plain(shortKind[c.Kind] + " " + c.Version), "mark"})
-		}
-	}
-	for _, in := range incidents {
-		out = append(out, moment{in.Opened, "opened", "bad"})
-	}
-	slices.SortStableFunc(out, func(a, b moment) int { return a.At.Compare(b.At) })
-	return out[max(0, len(out)-40):]
-}
-
-var shortKind = map[analyzer.ChangeKind]string{
-	analyzer.SecretVersionAdded: "version", analyzer.SecretVersionDisabled: "disabled", analyzer.SecretVersionDestroyed: "destroyed", analyzer.SecretRotated: "rotated",
-	analyzer.JWKSKeyAdded: "key added", analyzer.JWKSKeyRemoved: "key removed", analyzer.ValueChanged: "key exchanged",
 }
 
 // reasonNames orders reasons by count.
