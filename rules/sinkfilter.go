@@ -27,7 +27,8 @@ type SinkFilterConfig struct {
 type SinkFilter struct {
 	Text string
 	// Lost are the rules, by full name, that have an example which the filter
-	// does not let through because there was no room for it.
+	// does not let through: there was no room for it, or it holds no words
+	// that tell it from ordinary lines.
 	Lost []string
 }
 
@@ -38,19 +39,19 @@ const changeLogs = `logName:"cloudaudit.googleapis.com" AND protoPayload.service
 // Everything that reads like a decision about a token carries one word of each
 // list; the rules' own texts that do not are added one by one.
 var (
-	subjects = []string{"jw", "token", "bearer", "sign", "skew", "oidc", "oauth", "openid", "auth", "credential", "claim", "kid", "alg", "session", "key", "secret", "certificate", "issuer", "aud", "iss", "nonce", "scope", "permission", "login", "password", "user", "base64", "segment", "pem", "rsa", "hmac", "curve", "crypt", "digest", "dpop", "discovery", "metadata", "client", "header", "payload", "verif", "padding", "saml", "principal", "json", "idx1", "idx2", "idw1", "aadsts", "jose", "nbf", "introspect", "grant"}
-	defects  = []string{"invalid", "expir", "fail", "err", "malform", "match", "miss", "not ", "no ", "un", "denied", "reject", "refus", "revo", "bad", "wrong", "can't", "doesn", "isn't", "illegal", "incorrect", "forbid", "exception", "too ", "must ", "expected", "absent", "empty", "without", "could", "require", "only", "block", "corrupt", "short", "differ", "already", "future", "before", "null", "nil", "never", "disab", "lock", "problem", "should", "more than", "limit", "does not", "allowed", "support", "blacklist", "violat", "denial", "timeout", "timed out", "warn", "401", "403", "stale", "replay", "reuse", "duplicate", "ungültig", "abgelaufen", "invál", "geçersiz", "无效", "过期"}
+	subjects = []string{"jw", "token", "bearer", "sign", "skew", "oidc", "oauth", "openid", "auth", "credential", "claim", "kid", "alg", "session", "key", "secret", "certificate", "issuer", "aud", "iss", "nonce", "scope", "permission", "login", "password", "user", "base64", "segment", "pem", "rsa", "hmac", "curve", "crypt", "digest", "dpop", "discovery", "metadata", "client", "header", "payload", "verif", "padding", "saml", "principal", "json", "idx1", "idx2", "idw1", "aadsts", "jose", "nbf", "introspect", "grant", "subject", "account", "extension", "令牌", "токен"}
+	defects  = []string{"invalid", "expir", "fail", "err", "malform", "match", "miss", "not ", "no ", "un", "denied", "reject", "refus", "revo", "bad", "wrong", "can't", "doesn", "isn't", "illegal", "incorrect", "forbid", "exception", "too ", "must ", "expect", "absent", "empty", "without", "could", "require", "only", "block", "corrupt", "short", "differ", "already", "future", "before", "null", "nil", "never", "disab", "lock", "problem", "should", "more than", "limit", "does not", "allowed", "support", "blacklist", "violat", "denial", "timeout", "timed out", "warn", "401", "403", "stale", "replay", "reuse", "duplicate", "ungültig", "abgelaufen", "invál", "geçersiz", "无效", "过期", "黑名单", "недействи", "immature", "multiple"}
 )
 
 // asides are what the parts under a verifier say, of which no word tells that
 // it was a token or a key set: the network, and the code that takes a token
 // apart.
-var asides = []string{"econnrefused", "enotfound", "socket hang up", "values to unpack"}
+var asides = []string{"econnrefused", "enotfound", "socket hang up", "values to unpack", "could not load configuration", "черный список", "email not confirmed"}
 
 // frameLine is an entry of one line that a traceback was cut into, or that
 // quotes source code: it says where, never why. It has no
 // backslash: on how many a quoted text needs, tools differ.
-const frameLine = `^[[:space:]]*(?:at |from |File "|raise |return ).*[[:cntrl:]]?$|^[[:blank:]]{2,}[^-[:space:]].*[[:cntrl:]]?$|^[^[:space:]]+[.](?:rb|go|js|ts|py|java):[0-9]+.*[[:cntrl:]]?$`
+const frameLine = `^[[:space:]]*(?:at (?:async |new )?[^[:space:]]*(?: [(]|[.(:/])|from [^[:space:]]*[.:/]|File "|raise |return ).*[[:cntrl:]]?$|^[[:blank:]]{2,}[^-[:space:]].*[[:cntrl:]]?$|^[^[:space:]]+[.](?:rb|go|js|ts|py|java):[0-9]+.*[[:cntrl:]]?$`
 
 // SinkFilter compiles a filter that lets every example of a failure or a change
 // through, and as little else as it can: the rules must have been loaded with

@@ -104,7 +104,7 @@ func (env *environment) exportFilter(o *gcpOptions) error {
 		fmt.Fprintf(env.stderr, "why401: accepted requests are sampled: write source.request_share: %g into the configuration, so that rates are right\n", share)
 	}
 	if n := len(filter.Lost); n > 0 {
-		fmt.Fprintf(env.stderr, "why401: the filter has no room for all texts of %d of %d rules: %s\n", n, len(set.Rules()), strings.Join(filter.Lost[:min(n, 10)], ", "))
+		fmt.Fprintf(env.stderr, "why401: the filter does not let through every text of %d of %d rules: %s\n", n, len(set.Rules()), strings.Join(filter.Lost[:min(n, 10)], ", "))
 	}
 	return nil
 }
