@@ -131,12 +131,16 @@ func (c *complaint) level() Level {
 	return c.family.level
 }
 
-// risesWithOthers reports whether it rose far above the usual at several
-// services at once, which is not the doing of clients that slept.
+// risesWithOthers reports whether it rose far above the usual at three services
+// or more at once, which is not the doing of clients that slept.
 func (c *complaint) risesWithOthers() bool {
-	return c.holds(factRisen) && slices.ContainsFunc(c.scene.byFamily[c.family], func(o *complaint) bool {
-		return o != c && o.overlaps(c) && abs(o.from-c.from) <= together && o.holds(factRisen)
-	})
+	others := 0
+	for _, o := range c.scene.byFamily[c.family] {
+		if o != c && o.overlaps(c) && abs(o.from-c.from) <= together && o.holds(factRisen) {
+			others++
+		}
+	}
+	return others >= 2 && c.holds(factRisen)
 }
 
 // fromUnknown reports whether most of the failures came from clients that were

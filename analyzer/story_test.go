@@ -3,11 +3,13 @@ package analyzer_test
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/why401/why401/analyzer"
@@ -119,6 +121,42 @@ func TestStories(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The report of a story is the same in any order of its entries, cut into
+// batches anywhere.
+func TestStoriesInAnyOrder(t *testing.T) {
+	set, luck, told := ruleset(t), rand.New(rand.NewPCG(4, 1)), 0
+	for _, s := range stories(t) {
+		entries := s.script.entries(nil)
+		if len(entries) > 3000 {
+			continue // they take long, and there are enough others
+		}
+		report := func(group int) string {
+			p, err := analyzer.NewPipeline(t.Context(), set, &memory{}, nil, analyzer.LedgerConfig{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			feed(t, p, group, entries...)
+			var b bytes.Buffer
+			r := p.Report(analyzer.DiagnosisConfig{Probes: s.probes, KeyDomains: s.script.domains})
+			told += len(r.Incidents)
+			if err := r.Write(&b, "json"); err != nil {
+				t.Fatal(err)
+			}
+			return b.String()
+		}
+		want := report(100)
+		for range 2 {
+			luck.Shuffle(len(entries), func(a, b int) { entries[a], entries[b] = entries[b], entries[a] })
+			if got := report(1 + luck.IntN(200)); got != want {
+				t.Fatalf("%s: another order gives another report:\n%s", filepath.Base(s.path), cmp.Diff(want, got))
+			}
+		}
+	}
+	if told < 30 {
+		t.Errorf("%d incidents are too few to show anything", told)
 	}
 }
 

@@ -3,8 +3,12 @@ package lab
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/why401/why401/analyzer"
 )
 
 func TestBuiltInScenariosAreSound(t *testing.T) {
@@ -93,5 +97,42 @@ func TestDocumentedExample(t *testing.T) {
 	}
 	if len(sc.Services) != 5 || sc.Services[2].Instances != 3 || len(sc.Services[2].Chain) != 3 || len(sc.Timeline) != 3 || len(sc.Secrets) != 2 {
 		t.Errorf("read %+v", sc)
+	}
+}
+
+// Every inference case, silent failure and confounder of the diagnosis has a
+// scenario: 1 to 40, S1 to S5 (once met by users and once not), c1 to c20.
+func TestScenariosOfEveryCase(t *testing.T) {
+	all, err := Scenarios()
+	if err != nil {
+		t.Fatal(err)
+	}
+	met, unmet, quiet := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, sc := range all {
+		for _, v := range sc.Variations() {
+			for _, name := range sc.Cases {
+				quiet[name] = quiet[name] || len(v.Expect) == 0
+				for _, e := range v.Expect {
+					// What does not start refuses nobody: the revision before goes on serving.
+					nobody := len(e.Reasons) == 0 || e.BeforeRefusal || slices.Contains(e.Reasons, analyzer.StartupEmptyCritical)
+					met[name], unmet[name] = met[name] || !nobody, unmet[name] || nobody
+				}
+			}
+		}
+	}
+	for i := range 40 {
+		if name := strconv.Itoa(i + 1); !met[name] && !unmet[name] && !quiet[name] {
+			t.Errorf("no scenario of case %s", name)
+		}
+	}
+	for i := range 5 {
+		if name := "S" + strconv.Itoa(i+1); !met[name] || !unmet[name] {
+			t.Errorf("silent failure %s: with users refused %v, before them %v; want a scenario of each", name, met[name], unmet[name])
+		}
+	}
+	for i := range 20 {
+		if name := "c" + strconv.Itoa(i+1); !quiet[name] {
+			t.Errorf("no scenario of confounder %s in which nothing is to be told", name)
+		}
 	}
 }
