@@ -9,6 +9,9 @@ var (
 	ofKeySets = []string{"jwks"}
 )
 
+// noKeySet rules out the causes of published keys.
+var noKeySet = append(notOurs[:len(notOurs):len(notOurs)], factNoKeySet)
+
 var rotationCauses = []CauseInfo{
 	{
 		ID: "rotation.in_progress", Means: "a rotation is under way, within its declared overlap", Level: LevelInfo, Reasons: []Reason{BadSignature, KeyNotFound},
@@ -59,18 +62,18 @@ var keySetCauses = []CauseInfo{
 	{
 		ID: "jwks.key_removed_early", Means: "a key was withdrawn before its last tokens expired", Level: LevelError, Reasons: []Reason{KeyNotFound, BadSignature},
 		Confirms: "the kid is in the key set's history and not in the live one", Do: []string{"publish the key again until the longest token lifetime is over"},
-		needs: [][]*fact{{factKeyRemoved, factSudden}, {factKeyRemoved, factOneKid}, {factKeyRemoved, factDecays}}, supports: []*fact{factKeyRemoved, factOneKid, factDecays}, against: notOurs, shared: true,
+		needs: [][]*fact{{factKeyRemoved, factSudden}, {factKeyRemoved, factOneKid}, {factKeyRemoved, factDecays}}, supports: []*fact{factKeyRemoved, factOneKid, factDecays}, against: noKeySet, shared: true,
 	},
 	{
 		ID: "jwks.kid_reused", Means: "the key behind a kid was exchanged", Level: LevelError, Reasons: []Reason{BadSignature},
 		Confirms: "the thumbprint of the kid changed (RFC 7638)", Do: []string{"give the new key a new kid", "flush the key caches of {services}"},
-		needs: [][]*fact{{factKeyExchanged, factSudden}, {factKeyExchanged, factSeveral}, {factKeyExchanged, factOneKid}}, supports: []*fact{factKeyExchanged, factOneKid, factKeyAdded}, against: notOurs, shared: true,
+		needs: [][]*fact{{factKeyExchanged, factSudden}, {factKeyExchanged, factSeveral}, {factKeyExchanged, factOneKid}}, supports: []*fact{factKeyExchanged, factOneKid, factKeyAdded}, against: noKeySet, shared: true,
 	},
 	{
 		ID: "jwks.kid_stale_cache", Means: "the verifier's copy of the key set is older than the key", Level: LevelError, Reasons: []Reason{KeyNotFound, BadSignature, JWKSInvalid},
 		Confirms: "the live key set has the kid, and only this verifier refuses it", Do: []string{"restart {services}, or wait for its refresh interval", "let it fetch the key set on an unknown kid, with a cooldown"},
 		needs:    [][]*fact{{factKeyAdded, factPeersSound, factKeyMissing}, {factOneKid, factPeersSound, factRegulars, factSudden}, {factOneKid, factPeersSound, factAcceptedFell, factSudden}, {factRestartOnly, factPersists, factPeersSound, factKeyMissing}, {factSetInvalid, factLiveSet, factPersists}, {factKeyMissing, factLiveKid, factPersists}, {factKeyMissing, factLiveKid, factRegulars}},
-		supports: []*fact{factKeyAdded, factOneKid, factPeersSound, factRegulars}, against: []*fact{factOneClient, factFlood, factOnTop, factKeyRemoved, factKeyExchanged}, waits: ofKeySets,
+		supports: []*fact{factKeyAdded, factOneKid, factPeersSound, factRegulars}, against: []*fact{factNoKeySet, factOneClient, factFlood, factOnTop, factKeyRemoved, factKeyExchanged}, waits: ofKeySets,
 	},
 	{
 		ID: "jwks.kid_foreign", Means: "tokens of an issuer that is not ours", Level: LevelWarning, Reasons: []Reason{KeyNotFound},

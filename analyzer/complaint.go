@@ -24,6 +24,7 @@ type complaint struct {
 	quiet    bool    // it ended
 	small    bool    // too few failures for an incident of its own
 	told     map[*fact]told
+	kept     *complaintSort
 	cited    []rest // what the fact that is being asked rests on
 }
 

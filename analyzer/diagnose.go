@@ -55,7 +55,7 @@ type conclusion struct {
 	results    []*ProbeResult // that speak for the cause
 	proof      []*fact        // the facts that made it probable
 	candidates []Cause
-	refuted    []string
+	refuted    []string // causes that a probe rules out
 	// What was concluded from changes alone has neither complaints nor
 	// results.
 	at       time.Time
@@ -198,7 +198,7 @@ func (sc *scene) conclude(c *complaint) *conclusion {
 		// An instance that does not start cannot be probed: the sound one that
 		// was is another.
 		if !sc.provenAtSigner(info, proof) && c.reasons[StartupEmptyCritical] == 0 && sc.refuted(info.ID, c.service, c.onset()) {
-			k.refuted = append(k.refuted, "a probe rules out "+string(info.ID))
+			k.refuted = append(k.refuted, string(info.ID))
 			continue
 		}
 		against := c.first(info.against)

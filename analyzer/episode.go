@@ -187,9 +187,9 @@ func (sr *series) fault(f *family, from, to int64, quiet time.Duration) (int64, 
 
 // ramp reports whether the minutes [0, a) of a run are the fault's own slow
 // beginning, as when tokens are renewed one by one: nothing of it was seen for
-// twice as long before, and it grew.
+// a while before, and it grew.
 func (sr *series) ramp(r run, from int64, a int, quiet time.Duration) bool {
-	if time.Duration(a)*time.Minute > quiet || from-sr.first < int64(2*a) {
+	if time.Duration(a)*time.Minute > quiet || from-sr.first < int64(max(leadMinutes, a/2)) {
 		return false
 	}
 	return r.rate((a+1)/2, a) >= r.rate(0, (a+1)/2)

@@ -75,3 +75,12 @@ var factLiveKid = &fact{"kid_live", signalProbe, func(c *complaint) (answer, str
 	}
 	return truth(slices.Contains(strings.Fields(r.Facts["kids"]), kid)), "the key set that is published has the key " + kid
 }}
+
+// factNoKeySet: the key domain is declared to have a shared secret alone.
+var factNoKeySet = &fact{"no_key_set", signalPopulation, func(c *complaint) (answer, string) {
+	d := c.scene.domain
+	if d == nil || d.Secret == "" {
+		return unknown, ""
+	}
+	return truth(d.JWKS == "" && d.Discovery == "" && d.Issuer == ""), "the key domain has a shared secret and no key set"
+}}

@@ -50,7 +50,7 @@ type peersKey struct {
 
 // peers looks at the verifiers of the scene during the complaint.
 func (c *complaint) peers() peers {
-	sc, k := c.scene, peersKey{c.family, c.from, c.to, c.tell(factFlood).answer == yes, c.uncommon()}
+	sc, k := c.scene, peersKey{c.family, c.from, c.to, c.sort().flood, c.sort().uncommon}
 	if p, ok := sc.peers[k]; ok {
 		return p
 	}
@@ -82,10 +82,19 @@ func (c *complaint) sound() []string { return c.peers().sound }
 // service are no sign that it shares c's fault, and neither is the ordinary
 // level of what always happens a little.
 func (o *complaint) counts(c *complaint) bool {
-	if c.uncommon() && !o.uncommon() {
-		return false
+	mine, theirs := c.sort(), o.sort()
+	return (theirs.uncommon || !mine.uncommon) && (!theirs.flood || mine.flood)
+}
+
+// complaintSort is what sets complaints of one family apart; it is asked for
+// every two of them.
+type complaintSort struct{ uncommon, flood bool }
+
+func (c *complaint) sort() *complaintSort {
+	if c.kept == nil {
+		c.kept = &complaintSort{c.uncommon(), c.tell(factFlood).answer == yes}
 	}
-	return o.tell(factFlood).answer != yes || c.tell(factFlood).answer == yes
+	return c.kept
 }
 
 // uncommon: most fail for what an ordinary day has a few failures of.

@@ -26,10 +26,8 @@ func (sc *scene) evidence(in *Incident, k *conclusion) {
 	for _, c := range shown[:min(len(shown), 1)] {
 		in.Against = append(in.Against, sc.coincidences(c, k)...)
 	}
-	for _, w := range k.refuted {
-		if !slices.Contains(in.Against, w) {
-			in.Against = append(in.Against, w)
-		}
+	if len(k.refuted) > 0 {
+		in.Against = append(in.Against, "probes rule out "+strings.Join(slices.Compact(slices.Sorted(slices.Values(k.refuted))), ", "))
 	}
 	if len(k.complaints) == 0 && !strings.HasPrefix(string(k.cause.ID), "meta.") {
 		in.Against = append(in.Against, "no user was seen to be refused for it yet")
@@ -42,6 +40,9 @@ func spoken(complaints []*complaint, facts []*fact) []string {
 	var out []string
 	of := map[string][]string{}
 	for _, f := range facts {
+		if f == factSeveral && len(complaints) > 1 {
+			continue // the list of services says so
+		}
 		for _, c := range complaints {
 			t := c.tell(f)
 			if t.answer != yes || t.words == "" || slices.Contains(of[t.words], c.service.Name) {
@@ -71,9 +72,13 @@ func (sc *scene) coincidences(c *complaint, k *conclusion) []string {
 		return nil
 	}
 	rotation, taken := c.rotation()
+	var part []rest // the changes that have a part
+	for _, f := range slices.Concat(k.proof, k.cause.supports) {
+		part = append(part, c.tell(f).rests...)
+	}
 	var near []*Change
 	for _, ch := range sc.changes {
-		if ch == rotation || ch == taken || ch.concerns(c.service) || ch.isFirst() || !ch.made() ||
+		if ch == rotation || ch == taken || slices.Contains(part, rest{ch.ref(), true}) || slices.Contains(part, rest{ch.ref(), false}) || ch.concerns(c.service) || ch.isFirst() || !ch.made() ||
 			!ch.At.After(c.onset().Add(-sc.cfg.Near)) || ch.At.After(c.horizon()) {
 			continue
 		}

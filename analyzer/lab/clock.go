@@ -48,6 +48,19 @@ func (c *clock) aside(f func() error) error {
 	return err
 }
 
+// beside is aside for what began at a time that may have passed already.
+func (c *clock) beside(at time.Time, f func() error) error {
+	now := c.Now()
+	c.mu.Lock()
+	c.now = at
+	c.mu.Unlock()
+	err := f()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = now
+	return err
+}
+
 // pace keeps virtual time at speed times wall time.
 type pace struct {
 	speed   float64 // virtual seconds per second of wall time; 0 never waits

@@ -69,7 +69,7 @@ func severe(l analyzer.Level) int {
 // configuration reports whether a cause says that something of ours is set up
 // wrong, as far as it says anything.
 func configuration(c analyzer.Cause) bool {
-	for _, p := range []string{"abuse.", "client.", "form.", "session.", "token.expired_", "authz.insufficient", "meta.pipeline_gap", "meta.probe_blind"} {
+	for _, p := range []string{"abuse.", "client.", "form.", "session.", "token.expired_", "authz.insufficient", "meta.pipeline_gap", "meta.probe_blind", "jwks.kid_foreign"} {
 		if strings.HasPrefix(string(c), p) {
 			return false
 		}

@@ -60,18 +60,28 @@ func newCrowd(p *platform, t Traffic, luck *chance) *crowd {
 	return c
 }
 
+// crowded is how many calls a second of all users together are so many that
+// they are at work side by side.
+const crowded = 12
+
 // plan puts the crowd's doings on the plan, from a moment on.
 func (c *crowd) plan(from time.Time) {
 	if c.t.Rate > 0 && len(c.users) > 0 && len(c.calls) > 0 {
 		mean := time.Duration(float64(time.Second) / c.t.Rate)
-		next := from
+		next, due := from, from
 		var again func(context.Context) error
 		again = func(ctx context.Context) error {
+			at := due
 			next = next.Add(c.luck.gap(mean))
-			c.p.plan.at(next, again)
-			return c.act(ctx)
+			due = next
+			c.p.plan.at(due, again)
+			if c.t.Rate <= crowded {
+				return c.act(ctx)
+			}
+			return c.p.clock.beside(at, func() error { return c.act(ctx) })
 		}
-		c.p.plan.at(next.Add(c.luck.gap(mean)), again)
+		due = next.Add(c.luck.gap(mean))
+		c.p.plan.at(due, again)
 	}
 	if c.t.Health > 0 {
 		for _, spec := range c.p.scenario.Services {

@@ -31,12 +31,22 @@ type figures struct {
 	probable, probableRight int
 	confounders, alarmed    int
 	early, earlyAsked       int
-	delays                  []time.Duration
-	firsts                  []time.Duration
+	// From the fifth telling entry to the incident: of entries that no ordinary
+	// day has, and of those that every day has some of.
+	delays, daily []time.Duration
+	firsts        []time.Duration // from the first, of all
 }
 
-// slow is the longest that an incident may take to open.
-const slow = 5 * time.Second
+// slow is the longest that an incident may take to open; slowDaily where its
+// entries are such as every day has some of, which tell only by their number:
+// counts are kept by the minute.
+const (
+	slow      = 5 * time.Second
+	slowDaily = time.Minute
+)
+
+// everyDay are the reasons of entries that every day has some of.
+var everyDay = []analyzer.Reason{analyzer.ExpiredToken, analyzer.MissingToken, analyzer.MalformedToken}
 
 func sumUp(rows []scenarioRow) figures {
 	var f figures
@@ -60,6 +70,7 @@ func sumUp(rows []scenarioRow) figures {
 		}
 	}
 	slices.Sort(f.delays)
+	slices.Sort(f.daily)
 	slices.Sort(f.firsts)
 	return f
 }
@@ -80,8 +91,14 @@ func (f *figures) short() []string {
 	for _, w := range f.wrongConfirmed {
 		out = append(out, "told as confirmed, and wrong: "+w)
 	}
-	if n := len(f.delays); n > 0 && f.delays[min(n*99/100, n-1)] > slow {
-		out = append(out, "from the fifth telling entry to the incident: p99 "+quantile(f.delays, 0.99)+", wanted 5 s")
+	for _, d := range []struct {
+		what   string
+		sorted []time.Duration
+		most   time.Duration
+	}{{"no ordinary day has", f.delays, slow}, {"every day has some of", f.daily, slowDaily}} {
+		if n := len(d.sorted); n > 0 && d.sorted[min(n*99/100, n-1)] > d.most {
+			out = append(out, fmt.Sprintf("from the fifth telling entry to the incident, of such as %s: p99 %s, wanted %s", d.what, quantile(d.sorted, 0.99), d.most))
+		}
 	}
 	return out
 }
@@ -101,9 +118,14 @@ func (f *figures) finding(x *lab.Finding) {
 			f.early++
 		}
 	}
-	if x.Fifth != 0 {
+	if x.Fifth == 0 {
+		return
+	}
+	f.firsts = append(f.firsts, x.After)
+	if slices.ContainsFunc(x.Expect.Reasons, func(r analyzer.Reason) bool { return slices.Contains(everyDay, r) }) {
+		f.daily = append(f.daily, x.Fifth)
+	} else {
 		f.delays = append(f.delays, x.Fifth)
-		f.firsts = append(f.firsts, x.After)
 	}
 }
 
@@ -130,8 +152,9 @@ func (f *figures) write(b *strings.Builder, rows []scenarioRow) {
 	fmt.Fprintf(b, "| evidence withheld: ambiguous, the true cause among the candidates, a next probe | 1.000 | %s |\n", share(f.withheldRight, f.withheld))
 	fmt.Fprintf(b, "| runs without a fault that open a configuration incident of severity warning or above | 0 | %d of %d |\n", f.alarmed, f.confounders)
 	fmt.Fprintf(b, "| faults that a probe can see, found before the first refused user | ≥ 0.950 | %s |\n", share(f.early, f.earlyAsked))
-	fmt.Fprintf(b, "| from the fifth telling entry to the incident, p99 | ≤ 5 s | %s (p50 %s) |\n", quantile(f.delays, 0.99), quantile(f.delays, 0.5))
-	fmt.Fprintf(b, "| from the first telling entry to the incident, p99 | | %s (p50 %s) |\n", quantile(f.firsts, 0.99), quantile(f.firsts, 0.5))
+	fmt.Fprintf(b, "| from the fifth telling entry to the incident, p99, where no ordinary day has such entries | ≤ 5 s | %s (p50 %s, of %d) |\n", quantile(f.delays, 0.99), quantile(f.delays, 0.5), len(f.delays))
+	fmt.Fprintf(b, "| the same where every day has some of them: expired, missing and malformed tokens | ≤ 60 s | %s (p50 %s, of %d) |\n", quantile(f.daily, 0.99), quantile(f.daily, 0.5), len(f.daily))
+	fmt.Fprintf(b, "| from the first telling entry to the incident, p99, all of them | | %s (p50 %s) |\n", quantile(f.firsts, 0.99), quantile(f.firsts, 0.5))
 	fmt.Fprintf(b, "\n| scenario | case | seeds | right | confirmed, probable, ambiguous | told wrongly | delay p50, p99 | before the first refusal |\n|---|---|---:|---:|---|---:|---|---|\n")
 	for _, row := range rows {
 		row.line(b)
@@ -164,8 +187,9 @@ func (row *scenarioRow) line(b *strings.Builder) {
 		early = fmt.Sprintf("%d/%d", one.early, one.earlyAsked)
 	}
 	delay := "–"
-	if len(one.delays) > 0 {
-		delay = quantile(one.delays, 0.5) + ", " + quantile(one.delays, 0.99)
+	if all := slices.Concat(one.delays, one.daily); len(all) > 0 {
+		slices.Sort(all)
+		delay = quantile(all, 0.5) + ", " + quantile(all, 0.99)
 	}
 	fmt.Fprintf(b, "| %s | %s | %d | %s | %s | %d | %s | %s |\n", row.sc.Name, strings.Join(row.sc.Cases, " "), len(row.results), right, told, wrong, delay, early)
 }
