@@ -39,7 +39,7 @@ var formCauses = []CauseInfo{
 		ID: "proxy.header_lost", Means: "the Authorization header is lost between two hops", Level: LevelError, Reasons: []Reason{MissingToken},
 		Confirms: "a canary sent through the edge arrives without its header", Explains: []Cause{"meta.unclassified"}, Do: []string{"let the proxy pass Authorization on"},
 		needs:    [][]*fact{{factEveryone, factSudden, factRegulars, factNoRotation}, {factRises, factSudden, factRegulars, factAcceptedFell, factNoRotation}, {factRises, factSudden, factManyClients, factAcceptedFell, factNoRotation}, {factEveryone, factSudden, factPeersSound, factNoRotation}},
-		supports: []*fact{factEveryone, factSudden, factRegulars, factAcceptedFell}, against: []*fact{factOneClient, factSteady, factOnTop},
+		supports: []*fact{factEveryone, factSudden, factRegulars, factAcceptedFell}, against: []*fact{factCutText, factOneClient, factSteady, factOnTop},
 	},
 	{ID: "form.truncated", Means: "tokens beyond a length are cut", Level: LevelError, Reasons: []Reason{MalformedToken, BadSignature}, Confirms: "a padded canary fails above a length", Do: []string{"raise the header limit of the proxy, or shrink the claims"},
 		needs: [][]*fact{{factTooLong, factRegulars}, {factTooLong, factPersists}, {factTooLong, factSudden}, {factCutText, factRegulars, factManyClients, factDeployInFront, factRisen}}, supports: []*fact{factTooLong, factRegulars, factDeployInFront}},

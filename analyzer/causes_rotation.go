@@ -72,7 +72,7 @@ var keySetCauses = []CauseInfo{
 	{
 		ID: "jwks.kid_stale_cache", Means: "the verifier's copy of the key set is older than the key", Level: LevelError, Reasons: []Reason{KeyNotFound, BadSignature, JWKSInvalid},
 		Confirms: "the live key set has the kid, and only this verifier refuses it", Do: []string{"restart {services}, or wait for its refresh interval", "let it fetch the key set on an unknown kid, with a cooldown"},
-		needs:    [][]*fact{{factKeyAdded, factPeersSound, factKeyMissing}, {factOneKid, factPeersSound, factRegulars, factSudden}, {factOneKid, factPeersSound, factAcceptedFell, factSudden}, {factRestartOnly, factPersists, factPeersSound, factKeyMissing}, {factSetInvalid, factLiveSet, factPersists}, {factKeyMissing, factLiveKid, factPersists}, {factKeyMissing, factLiveKid, factRegulars}},
+		needs:    [][]*fact{{factKeyAdded, factPeersSound, factKeyMissing}, {factOneKid, factPeersSound, factRegulars, factSudden}, {factOneKid, factPeersSound, factAcceptedFell, factSudden}, {factOneKid, factPeersSound, factRegulars, factPersists}, {factRestartOnly, factPersists, factPeersSound, factKeyMissing}, {factSetInvalid, factLiveSet, factPersists}, {factKeyMissing, factLiveKid, factPersists}, {factKeyMissing, factLiveKid, factRegulars}},
 		supports: []*fact{factKeyAdded, factOneKid, factPeersSound, factRegulars}, against: []*fact{factNoKeySet, factOneClient, factFlood, factOnTop, factKeyRemoved, factKeyExchanged}, waits: ofKeySets,
 	},
 	{

@@ -95,7 +95,7 @@ func (sc *scene) over(s Service, sr *series, f *family, from, to int64) *complai
 		}
 	}
 	c.small = c.count < sc.cfg.MinCount && !always
-	if c.count == 0 || c.small && f.daily() {
+	if c.count == 0 || c.small && !f.grave() {
 		return nil
 	}
 	if all := c.rates.Accepted + c.rates.Refused; all > 0 {

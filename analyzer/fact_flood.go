@@ -3,6 +3,7 @@ package analyzer
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -24,7 +25,25 @@ func (c *complaint) accepts() (before, during, minutes float64, ok bool) {
 	if minutes < 0.2 {
 		return 0, 0, 0, false
 	}
-	return float64(was.Accepted) / float64(c.from-from), float64(c.rates.Accepted) / minutes, minutes, true
+	before = float64(was.Accepted) / float64(c.from-from)
+	if usual := sr.usual(from, c.from); usual >= 4 {
+		before = min(before, usual) // who came all at once is not missed afterwards
+	}
+	return before, float64(c.rates.Accepted) / minutes, minutes, true
+}
+
+// usual is the median of the requests let through a minute in [from, to).
+func (sr *series) usual(from, to int64) float64 {
+	var list []int64
+	for m := from; m < to; m++ {
+		n := int64(0)
+		if t := sr.minutes[m]; t != nil {
+			n = max(t.accepted, t.success)
+		}
+		list = append(list, n)
+	}
+	slices.Sort(list)
+	return float64(list[len(list)/2]+list[(len(list)-1)/2]) / 2
 }
 
 // fell is the minute of the complaint from which on fewer requests were let

@@ -72,8 +72,9 @@ func (f *family) probe(services []string) string {
 	return strings.NewReplacer("{services}", list(services), "{service}", first).Replace(f.next)
 }
 
-// daily: what nobody is paged for while nothing decides.
-func (f *family) daily() bool { return f.level == LevelInfo }
+// grave: few of it are worth a look, wherever in the key domain. What every day
+// has some of, and refusals that no line has explained yet, are not.
+func (f *family) grave() bool { return severityRank(f.level) >= severityRank(LevelError) }
 
 // ordinary: a few of it are part of an ordinary day.
 func (f *family) ordinary() bool { return f.unknown == "token.expired_normal" }

@@ -4,8 +4,8 @@ import "slices"
 
 // Few failures open nothing: five of one family at one service do, or five at
 // several services of a key domain that began together, because a fault that
-// all of them meet need not wait until one of them has met it five times. What
-// every day has a few of counts for each service alone.
+// all of them meet need not wait until one of them has met it five times. Only
+// grave families count so, see [family.grave].
 
 // together is how many minutes apart complaints of several services may begin
 // to be of one fault.
