@@ -22,7 +22,7 @@ func (rd *reading) introduces(m, o match) bool {
 		return strings.HasPrefix(text[m.to:], ":")
 	}
 	between := text[m.to:o.from]
-	return strings.Contains(between, ":") && strings.Trim(between, ` .:'"()[]{}\`+"`") == ""
+	return strings.ContainsRune(text[max(m.from, m.to-2):o.from], ':') && strings.Trim(between, ` .:'"()[]{}\`+"`") == ""
 }
 
 // transport are the reasons that tell how a request ended, and not what the
