@@ -253,6 +253,7 @@ func (s *Set) senseOf(text string) (got sense, strange int) {
 					things = stays
 				}
 				signs = signs && o.signs == 0
+				sp.signs &^= otherTrade | elsewhere // a discovery document is no document
 			}
 		}
 		sp.things &= things

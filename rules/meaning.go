@@ -55,6 +55,8 @@ var meanings = []meaning{
 	{reason: analyzer.MissingClaim, all: aHash, some: lacking, not: trade},
 	{reason: analyzer.ConfigInvalid, all: anIssuer | aConfig, signs: lacking, not: trade, no: aToken},
 
+	{reason: analyzer.ConfigInvalid, any: anIssuer | anAudience, signs: unset, not: trade | lacking | wrong | expects, no: aToken | aClaim | aHeader | aForm},
+
 	{reason: analyzer.MissingClaim, lead: aToken, signs: holdsNo, not: trade | expired | tooEarly | denied | differs, no: aHeader | aSignature | aForm | aKeyID | aKey | anEncrypted | aSecret | anAlgorithm | aScope},
 
 	// Times.
@@ -157,8 +159,8 @@ var meanings = []meaning{
 	{reason: analyzer.LoginFailed, all: aUser, signs: inactive, near: isJWT | anAuth | aUser, not: trade, no: aToken},
 
 	{reason: analyzer.UpstreamAuthUnavailable, all: anIntrospection, some: broken | fails | unsupported, near: isJWT | anAuth | aToken, not: trade, no: aForm | aSignature | aClaim},
-	{reason: analyzer.UpstreamAuthUnavailable, all: isJWT, signs: broken, not: trade | differs | denied, no: aKeySet | aKey | aHeader | aForm | aClaim | aSignature | aSecret | aDiscovery},
-	{reason: analyzer.UpstreamAuthUnavailable, all: anAuth, signs: broken, not: trade | denied, no: aKeySet | aForm | aHeader, near: isJWT | anIntrospection},
+	{reason: analyzer.UpstreamAuthUnavailable, all: isJWT, signs: broken, not: trade | differs | denied, no: aKeySet | aKey | aHeader | aForm | aClaim | aSignature | aSecret | aDiscovery, loose: true},
+	{reason: analyzer.UpstreamAuthUnavailable, all: anAuth, signs: broken, not: trade | denied, no: aKeySet | aForm | aHeader, near: isJWT | anIntrospection, loose: true},
 
 	// Form.
 	{reason: analyzer.DecryptionFailed, all: anEncrypted, some: wrong | notFound | broken, near: isJWT | anEncrypted, not: trade, no: aForm | aShape | aDatatype | aSecret},
@@ -186,7 +188,7 @@ var meanings = []meaning{
 	{reason: analyzer.BadSignature, all: aSignature | aToken, some: wrong, not: trade | gone, no: aConfig | aKey | aCertificate, loose: true},
 	{reason: analyzer.BadSignature, all: aSignature | isJWT, some: wrong, not: trade | gone, no: aConfig | aCertificate, loose: true},
 	{reason: analyzer.MalformedToken, all: aForm, some: wrong, near: isJWT, not: trade, no: aConfig | aKey | aSecret | aKeySet | aCertificate | aUser, loose: true},
-	{reason: analyzer.InvalidClaim, all: aClaim, some: wrong, near: isJWT, not: trade | gone, no: aConfig, loose: true},
+	{reason: analyzer.InvalidClaim, all: aClaim, some: wrong, near: isJWT | anAuth, not: trade | gone, no: aConfig, loose: true},
 	{reason: analyzer.ConfigInvalid, all: aConfig, some: unset | lacking | negated, near: isJWT | aToken, not: trade | broken | wrong&^negated, no: aSignature | aHeader | aClaim, loose: true},
 	{reason: analyzer.ConfigInvalid, all: aConfig, some: wrong | broken, near: isJWT, not: trade, no: aSignature | aHeader | aForm | aClaim | aToken, loose: true},
 }
