@@ -88,7 +88,7 @@ func prepare(text string) string {
 
 // ungraded takes away how grave a line is and literals of JSON, which read
 // like complaints, and the marks of what was redacted.
-var ungraded = strings.NewReplacer("[secret]", "", "[cookie]", "", "[sub]", "", "[email]", "", "[redacted]", "", "level=error", "", `"level":"error"`, "", `"level":"warn"`, "", "[error]", "", "[crit]", "", "[warn]", "", "[ERROR]", "", "[ERR]", "", " ERROR ", " ", "ERROR:", "", `":null`, `":0`, `":true`, `":0`,
+var ungraded = strings.NewReplacer("= <nil>", "", "[secret]", "", "[cookie]", "", "[sub]", "", "[email]", "", "[redacted]", "", "level=error", "", `"level":"error"`, "", `"level":"warn"`, "", "[error]", "", "[crit]", "", "[warn]", "", "[ERROR]", "", "[ERR]", "", " ERROR ", " ", "ERROR:", "", `":null`, `":0`, `":true`, `":0`,
 	`"severity":"ERROR"`, "", "severity=ERROR", "", `"null"`, "", `error="`, `="`, `err="`, `="`, `"error":"`, `":"`, `"err":"`, `":"`, "error=", "=", " err=", "=")
 
 // withoutClaims drops a dump of a token's header or payload, which names

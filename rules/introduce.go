@@ -11,9 +11,12 @@ import (
 // expired". What stands around only introduces what it is about; which error
 // it was, the inner statement says.
 
-// introduces reports whether m stands around o as "m: o" on one line, and o
-// says something else.
+// introduces reports whether m stands around o as "m: o" or "m('o')" on one
+// line, and o says something else.
 func (rd *reading) introduces(m, o match) bool {
+	if m.part != o.part && o.rule.Reason != "" && families[m.rule.Reason] {
+		return rd.bare(m) && !rd.bare(o)
+	}
 	if m.part != o.part || m.hi == 0 || m.lo >= o.lo || m.hi >= o.hi || m.rule.Reason == "" || o.rule.Reason == "" || m.rule.Reason == o.rule.Reason || transport[o.rule.Reason] {
 		return false
 	}
@@ -22,7 +25,14 @@ func (rd *reading) introduces(m, o match) bool {
 		return strings.HasPrefix(text[m.to:], ":")
 	}
 	between := text[m.to:o.from]
-	return strings.ContainsRune(text[max(m.from, m.to-2):o.from], ':') && strings.Trim(between, ` .:'"()[]{}\`+"`") == ""
+	return strings.ContainsAny(text[max(m.from, m.to-2):o.from], ":(") && strings.Trim(between, ` .:'"()[]{}\`+"`") == ""
+}
+
+// bare reports whether m is a name that has its text to itself, as a field
+// "exception" has beside the field with the message.
+func (rd *reading) bare(m match) bool {
+	text := rd.parts[m.part].Text
+	return m.hi > 0 && !strings.ContainsAny(m.template, " {") && m.to == len(text) && !strings.ContainsAny(text, " \n") && identifier(strings.Trim(m.template, "^$:"))
 }
 
 // transport are the reasons that tell how a request ended, and not what the
@@ -40,7 +50,10 @@ func (rd *reading) family(m match) bool {
 		return false
 	}
 	rest := strings.TrimLeft(rd.parts[m.part].Text[m.to:], ` '"`+"`")
-	return strings.HasPrefix(rest, ":") && len(rest) > len(": no")
+	if rest == "" && rd.bare(m) {
+		return len(rd.parts) > 1
+	}
+	return len(rest) > len(": no") && (rest[0] == ':' || rest[0] == '(' && strings.IndexByte("'\"`", rest[1]) >= 0)
 }
 
 // identifier reports whether a word is a name of code and none of speech:

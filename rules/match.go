@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ type match struct {
 	rule     *Rule
 	part     int // index into the entry's texts
 	lo, hi   int // in the folded text
+	last     int // hi without the quotes and stops behind the last word, which a hole may take or leave
 	from, to int // the same in the original text
 	captures map[string]string
 	template string
@@ -92,7 +94,7 @@ func (s *Set) read(e *analyzer.Entry, rd *reading) {
 		}
 		c.template.capture(captures, rd.parts[c.part].Text, c.f, m)
 		c.rule.imply(captures)
-		rd.matches = append(rd.matches, match{c.rule, c.part, m[0], m[1], int(c.f.from[m[0]]), int(c.f.from[m[1]]), captures, c.template.text})
+		rd.matches = append(rd.matches, match{c.rule, c.part, m[0], m[1], m[0] + len(bytes.TrimRight(c.f.b[m[0]:m[1]], " .!'])}")), int(c.f.from[m[0]]), int(c.f.from[m[1]]), captures, c.template.text})
 	}
 	for _, r := range s.byField {
 		if !r.has(e) || !s.allowed(r, e, rd) {
@@ -234,13 +236,13 @@ func (t *template) capture(into map[string]string, text string, f *folded, m []i
 func (rd *reading) decide() []match {
 	ms := rd.matches
 	slices.SortFunc(ms, func(a, b match) int {
-		return cmp.Or(cmp.Compare(a.part, b.part), cmp.Compare(a.lo, b.lo), cmp.Compare(b.hi, a.hi), cmp.Compare(strings.Count(a.template, "{"), strings.Count(b.template, "{")), cmp.Compare(a.rule.order, b.rule.order))
+		return cmp.Or(cmp.Compare(a.part, b.part), cmp.Compare(a.lo, b.lo), cmp.Compare(b.last, a.last), cmp.Compare(strings.Count(a.template, "{"), strings.Count(b.template, "{")), cmp.Compare(a.rule.order, b.rule.order))
 	})
 	var kept []match
 	for i, m := range ms {
 		inside := false
 		for j, o := range ms {
-			if i != j && o.part == m.part && o.lo <= m.lo && m.hi <= o.hi && (o.hi-o.lo > m.hi-m.lo || j < i) && m.hi > 0 && o.rule.contains(m.rule, o.hi-o.lo) {
+			if i != j && o.part == m.part && o.lo <= m.lo && m.last <= o.last && (o.last-o.lo > m.last-m.lo || j < i) && m.hi > 0 && o.rule.contains(m.rule, o.hi-o.lo) {
 				inside = true
 				break
 			}
