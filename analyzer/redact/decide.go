@@ -75,7 +75,7 @@ func (r *redactor) isSecretValue(k *keyed, v fieldValue, text string) bool {
 	if strings.EqualFold(name, "pwd") && isPath(text) { // the shell's working directory
 		return false
 	}
-	if k.class == classToken && !v.quoted && isSourceCall(text) {
+	if k.class == classToken && !v.quoted && (isSourceCall(text) || isTypePath(text)) {
 		return false
 	}
 	spaces := strings.IndexByte(text, ' ') >= 0
@@ -99,6 +99,23 @@ func (r *redactor) isSecretValue(k *keyed, v fieldValue, text string) bool {
 func isSourceCall(v string) bool {
 	end := runEnd(v, 0, kindAlnum|kindURL64|kindDot, len(v))
 	return end > 0 && end < len(v) && v[end] == '(' && !isRandom(v[:end])
+}
+
+// maxTypeName is the length of the longest name of a type that is taken for one.
+const maxTypeName = 40
+
+// isTypePath tells AuthError::MissingToken, the name of an error as Rust, Ruby,
+// Perl and C++ print it, from a value.
+func isTypePath(v string) bool {
+	if !strings.Contains(v, "::") {
+		return false
+	}
+	for name := range strings.SplitSeq(v, "::") {
+		if name == "" || len(name) > maxTypeName || runEnd(name, 0, kindLetter, len(name)) < len(name) {
+			return false
+		}
+	}
+	return true
 }
 
 // isEnvName tells JWT_SECRET_STAGING: a name in capitals.

@@ -104,6 +104,7 @@ var nameWords = func() []nameWord {
 	add(className, whole, "setsecrets", "updatesecrets") // gcloud's flags: NAME=secret:version
 	add(classAuth, suffix, "authorization")
 	add(classCookie, suffix, "cookie", "cookies")
+	add(classToken, anywhere, "invalidtoken") // InvalidTokenException: no idtoken
 	add(classSecret, anywhere, "secret", "password", "passwd", "passphrase", "passcode", "credential",
 		"privatekey", "apikey", "signingkey", "encryptionkey", "masterkey", "hmackey", "sharedkey", "jwtkey",
 		"accesskey", "accountkey", "storagekey", "accesstoken", "refreshtoken", "idtoken", "authtoken", "sessiontoken", "clientassertion")

@@ -91,6 +91,8 @@ func TestRedactSecrets(t *testing.T) {
 	for name, c := range map[string]struct{ in, want string }{
 		"bearer":               {"Bearer " + opaque, "Bearer [secret]"},
 		"bearer, lower case":   {"got bearer " + opaque + ", no", "got bearer [secret], no"},
+		"an invalid token":     {"invalid_token: " + opaque, "invalid_token: [secret]"},
+		"no type's path":       {"token: q7Xr9Xr9::Xr9Xr9Xr9Xr9Xr9", "token: [secret]"},
 		"bearer, encoded":      {"auth=Bearer%20" + opaque + "&x", "auth=Bearer%20[secret]&x"},
 		"bearer in Go error":   {`net/http: invalid header field value "Bearer ` + opaque + `\n" for key Authorization`, `net/http: invalid header field value "Bearer [secret]\n" for key Authorization`},
 		"basic":                {"Basic " + base64.StdEncoding.EncodeToString([]byte("app:hunter2")), "Basic [secret]"},
