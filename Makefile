@@ -47,8 +47,9 @@ bench: ## every benchmark once; what more rules cost: go test -run NONE -bench G
 deps: ## install the real components that some tests use (Debian)
 	sh .ci/deps
 
-mutation: ## take every anchor from every rule and see that a test misses it
+mutation: ## take every anchor from every rule, halve and double every number of every alert, and see that a test misses it
 	WHY401_MUTATION=all $(GO) test -timeout 20m -v -run '^TestMutation$$' ./rules
+	WHY401_MUTATION=all $(GO) test -timeout 20m -v -run '^TestAlertMutation$$' ./sinks/deploy
 
 rotations: ## 500 rotations with laggards, restarts and rollbacks: when the old version may go, and when not
 	WHY401_ROTATIONS=500 $(GO) test -count=1 -v -run '^TestRotations$$' ./analyzer
