@@ -14,6 +14,7 @@ import (
 	"google.golang.org/api/iterator"
 	"google.golang.org/api/option"
 	_ "google.golang.org/genproto/googleapis/cloud/audit" // the payload of audit entries
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -106,7 +107,7 @@ const readPage = 1000
 // nobody answered. A listing that breaks off is taken up again at the entry
 // that came last.
 func (l *Logging) Run(ctx context.Context, handle analyzer.Handler) error {
-	client, err := logging.NewClient(ctx, l.config.Options...)
+	client, err := logging.NewClient(ctx, append([]option.ClientOption{option.WithGRPCDialOption(grpc.WithChainUnaryInterceptor(bounded))}, l.config.Options...)...)
 	if err != nil {
 		return fmt.Errorf("open Cloud Logging client: %w; run 'gcloud auth application-default login'", err)
 	}
@@ -124,6 +125,17 @@ func (l *Logging) Run(ctx context.Context, handle analyzer.Handler) error {
 			return l.explain(err, at)
 		}
 	}
+}
+
+// oneCall is how long one call may take, the way to the API and the token for
+// it included.
+const oneCall = time.Minute
+
+// bounded ends a call that gets no answer.
+func bounded(ctx context.Context, method string, req, answer any, conn *grpc.ClientConn, call grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	ctx, cancel := context.WithTimeout(ctx, oneCall)
+	defer cancel()
+	return call(ctx, method, req, answer, conn, opts...)
 }
 
 // list reads from a position to the end.
@@ -206,7 +218,7 @@ func (t *turn) Retry(err error) (time.Duration, bool) {
 	switch status.Code(err) {
 	case codes.ResourceExhausted:
 		limit = t.quota
-	case codes.Unavailable, codes.Internal, codes.DeadlineExceeded:
+	case codes.Unavailable, codes.Internal:
 	default:
 		return 0, false
 	}
@@ -248,7 +260,7 @@ func (l *Logging) explain(err error, at position) error {
 	case codes.ResourceExhausted:
 		err = fmt.Errorf("%w; the quota of reads stayed used up for %s (60 calls a minute, which all readers of the project share): read a shorter span, or fewer of the accepted requests", err, l.config.Patience)
 	case codes.Unavailable, codes.DeadlineExceeded:
-		err = fmt.Errorf("%w: %w", ErrUnreachable, err)
+		err = fmt.Errorf("%w: %w; see firewall, proxy and Private Google Access", ErrUnreachable, err)
 	}
 	if l.stats.entries.Load() > 0 {
 		return fmt.Errorf("%w: what is older than %s was read: %w", ErrPartial, at.time.UTC().Format(time.RFC3339), err)

@@ -52,7 +52,7 @@ func (r *rotating) disable(ctx context.Context, rot *analyzer.Rotation) error {
 		}
 	}
 	if _, err := c.DisableSecretVersion(ctx, &secretmanagerpb.DisableSecretVersionRequest{Name: name}); err != nil {
-		return exitHint(exitBackend, fmt.Errorf("disable %s: %w", name, err), "gcloud secrets versions disable, by an account with roles/secretmanager.secretVersionManager")
+		return exitHint(exitBackend, fmt.Errorf("disable %s: %w", name, err), googleHint(err, "an account with roles/secretmanager.secretVersionManager"))
 	}
 	fmt.Fprintf(r.env.stderr, "why401: %s is disabled; enable it again if anybody is refused: gcloud secrets versions enable %s\n", name, name)
 	return nil
@@ -85,7 +85,7 @@ func (r *rotating) start(ctx context.Context) error {
 	sum := int64(crc32.Checksum(value, crc32.MakeTable(crc32.Castagnoli)))
 	v, err := c.AddSecretVersion(ctx, &secretmanagerpb.AddSecretVersionRequest{Parent: parent, Payload: &secretmanagerpb.SecretPayload{Data: value, DataCrc32C: &sum}})
 	if err != nil {
-		return exitHint(exitBackend, fmt.Errorf("add a version to %s: %w", parent, err), "an account with roles/secretmanager.secretVersionAdder")
+		return exitHint(exitBackend, fmt.Errorf("add a version to %s: %w", parent, err), googleHint(err, "an account with roles/secretmanager.secretVersionAdder"))
 	}
 	fmt.Fprintf(r.env.stdout, "added %s\nnext: let every service verify with both versions, then why401 rotate status\n", v.GetName())
 	return nil

@@ -5,11 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/why401/why401/rules"
 	"github.com/why401/why401/sinks/logexport"
@@ -130,7 +133,7 @@ func (env *environment) planExport(ctx context.Context, o *gcpOptions) (err erro
 	}
 	e, err := logexport.Open(ctx, o.spec, logexport.Outside{})
 	if err != nil {
-		return exitHint(exitBackend, err, "gcloud auth application-default login, or --format gcloud to print the commands")
+		return exitHint(exitBackend, err, googleHint(err, "gcloud auth application-default login")+"; or --format gcloud to print the commands")
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
 	plan := e.Plan
@@ -158,6 +161,17 @@ func (env *environment) planExport(ctx context.Context, o *gcpOptions) (err erro
 		return exitHint(exitBackend, err, "mend that and run the same command again: it goes on where it stopped")
 	}
 	return nil
+}
+
+// googleHint is what to try when a call to Google failed: the way there, else
+// what lacks when there is one.
+func googleHint(err error, lacks string) string {
+	var answer interface{ GRPCStatus() *status.Status }
+	away := errors.As(err, &answer) && slices.Contains([]codes.Code{codes.Unavailable, codes.DeadlineExceeded}, answer.GRPCStatus().Code())
+	if away || errors.Is(err, context.DeadlineExceeded) {
+		return "firewall, proxy (HTTPS_PROXY) and Private Google Access: nobody answers"
+	}
+	return lacks
 }
 
 // confirm asks on a terminal. Where nobody can answer it is an error.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	iamadmin "cloud.google.com/go/iam/admin/apiv1"
 	iam "cloud.google.com/go/iam/apiv1"
@@ -61,9 +62,15 @@ func (e *Export) connect(ctx context.Context, o Outside) (err error) {
 	if e.clients, e.closers, err = dial(ctx, e.spec.Project, o, len(e.spec.Secrets) > 0); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, firstCall)
+	defer cancel()
 	e.number, err = e.clients.number(ctx, e.spec.Project)
 	return err
 }
+
+// firstCall is how long the first call may take: it shows whether anybody
+// answers at all.
+const firstCall = 20 * time.Second
 
 // dial makes the clients. With an error it returns those to be closed, too.
 func dial(ctx context.Context, project string, o Outside, secrets bool) (c clients, closers []io.Closer, err error) {
