@@ -86,7 +86,7 @@ var frames = regexp.MustCompile(`^\s*(?:` +
 	`at [^\s].*[(:]\d+.*$|at [\w$.<>/\[\]` + "`" + ` ]+\(.*\)?.*$|at (?:async |new |Object\.|process\.|Module\.|/|node:|file:).*$` + // JVM, Node, .NET
 	`|\.\.\. \d+ (?:more|common frames omitted).*` +
 	`|in [\w./<>]+ \(.*\)$` +
-	`|from .+\.rb:\d+:in .*|.+\.rb:\d+:in .*` + // Ruby
+	`|(?:from )?\S+\.rb:\d+:in ['` + "`" + `][^'` + "`" + `\n]*'` + // Ruby, whose uncaught exception begins with one and a colon
 	`|#\d+ .*` + // PHP
 	`|(?:panic|[\w*()-]*[./][\w./*()-]*)\(.*\)(?: in goroutine \d+)?$|\t?/?[\w./@-]+\.go:\d+.*|goroutine \d+ \[.*` + // Go
 	`|Traceback \(most recent call last\):|During handling of the above exception.*|The above exception was the direct cause.*` + // Python

@@ -51,7 +51,7 @@ var asides = []string{"econnrefused", "enotfound", "socket hang up", "values to 
 // frameLine is an entry of one line that a traceback was cut into, or that
 // quotes source code: it says where, never why. It has no
 // backslash: on how many a quoted text needs, tools differ.
-const frameLine = `^[[:space:]]*(?:at (?:async |new )?[^[:space:]]*(?: [(]|[.(:/])|from [^[:space:]]*[.:/]|File "|raise |return ).*[[:cntrl:]]?$|^[[:blank:]]{2,}[^-[:space:]].*[[:cntrl:]]?$|^[^[:space:]]+[.](?:rb|go|js|ts|py|java):[0-9]+.*[[:cntrl:]]?$`
+const frameLine = `^[[:space:]]*(?:at (?:async |new )?[^[:space:]]*(?: [(]|[.(:/])|from [^[:space:]]*[.:/]|File "|raise |return ).*[[:cntrl:]]?$|^[[:blank:]]{2,}[^-[:space:]].*[[:cntrl:]]?$|^[^[:space:]]+[.](?:go|js|ts|py|java):[0-9]+.*[[:cntrl:]]?$|^[^[:space:]]+[.]rb:[0-9]+:in .*'[[:cntrl:]]?$`
 
 // SinkFilter compiles a filter that lets every example of a failure or a change
 // through, and as little else as it can: the rules must have been loaded with

@@ -79,6 +79,8 @@ func TestSinkFilterEntries(t *testing.T) {
 		{"an instance starts", `{"logName":"projects/p/logs/run.googleapis.com%2Fvarlog%2Fsystem","textPayload":"Starting new instance."}`, 0, true},
 		{"an empty critical entry", `{"severity":"CRITICAL"}`, 0, true},
 		{"an ordinary line", `{"textPayload":"shipped order 17 to the depot"}`, 1, false},
+		{"an uncaught exception of Ruby", "{\"textPayload\":\"/app/auth.rb:12:in `decode': Signature has expired (JWT::ExpiredSignature)\"}", 1, true},
+		{"a frame of Ruby", "{\"textPayload\":\"/app/jwt/expired_token.rb:12:in `verify'\"}", 1, false},
 		{"a frame of a traceback", `{"textPayload":"    at verify (/app/node_modules/jsonwebtoken/verify.js:40:19)"}`, 1, false},
 	}
 	queries := map[float64]*Query{}
