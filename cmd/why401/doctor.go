@@ -23,6 +23,7 @@ import (
 // doctorOptions are the flags of `doctor`.
 type doctorOptions struct {
 	file, format, as string
+	subscription     string
 	scopes           []string
 	all              bool
 }
@@ -66,6 +67,7 @@ Exit code: 0 ok, 10 warnings, 20 something is broken, 30 something could not be 
 	f.StringVarP(&o.file, "config", "c", "", "configuration file")
 	f.StringVar(&o.format, "format", o.format, "text or json")
 	f.StringVar(&o.as, "as", "", "service account that why401 runs as, when somebody else looks")
+	f.StringVar(&o.subscription, "subscription", "", "projects/P/subscriptions/S that pushes to us, which the configuration does not name")
 	f.StringArrayVar(&o.scopes, "scope", nil, "folders/NUMBER or organizations/NUMBER whose sinks are looked at, too; may be repeated")
 	f.BoolVar(&o.all, "all", false, "print every check, those that passed too")
 	return cmd

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"regexp"
 	"strings"
 	"time"
 
@@ -30,6 +31,8 @@ func (c Config) subscription() string {
 	}
 	return "projects/" + p.Project + "/subscriptions/" + p.Subscription
 }
+
+var subscriptionForm = regexp.MustCompile(`^projects/[^/]+/subscriptions/[^/]+$`)
 
 func (c Config) usesGoogle() bool { return c.subscription() != "" || len(c.googleSecrets("")) > 0 }
 
@@ -56,7 +59,17 @@ func (c Config) googleSecrets(project string) []logexport.Secret {
 
 // checkGoogle examines the log export and the secrets.
 func (env *environment) checkGoogle(ctx context.Context, cfg Config, o *doctorOptions) []logexport.Finding {
-	sub := cfg.subscription()
+	sub := cmp.Or(o.subscription, cfg.subscription())
+	if o.subscription != "" && !subscriptionForm.MatchString(o.subscription) {
+		f := noted("subscription", o.subscription, analyzer.StatusUnknown, "wanted projects/P/subscriptions/S")
+		f.Fix = []string{"gcloud pubsub subscriptions list --format='value(name)'"}
+		return []logexport.Finding{f}
+	}
+	if sub == "" && cfg.Source.Push.Enabled() {
+		f := noted("subscription", "source.push", analyzer.StatusWarn, "entries are pushed to us, and the configuration does not name the subscription that does: nothing of Google Cloud was looked at")
+		f.Fix = []string{"why401 doctor -c " + shellWord(o.file) + " --subscription projects/PROJECT/subscriptions/why401"}
+		return []logexport.Finding{f}
+	}
 	if sub == "" {
 		f := noted("subscription", "source.pubsub", analyzer.StatusWarn, "no subscription is configured: only why401 analyze and validate are of use")
 		f.Fix = []string{"why401 setup gcp --project=PROJECT --apply", "# then, in the configuration: source.pubsub: {project: PROJECT, subscription: why401}"}

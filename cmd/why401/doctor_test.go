@@ -97,6 +97,9 @@ func TestDoctorOfBrokenMachines(t *testing.T) {
 		}, "web", analyzer.StatusFail, "another program listens there", "ss -ltnp 'sport = :"},
 		{"the page is open to the network", func(t *testing.T, p *patient) { p.change(t, "127.0.0.1:0", "0.0.0.0:9401") }, "configuration", analyzer.StatusFail, "the reports would be open to everybody", "why401 check config -c "},
 		{"a key that nobody knows", func(_ *testing.T, p *patient) { p.config += "stroe: {}\n" }, "configuration", analyzer.StatusFail, "unknown key", "why401 check config -c "},
+		{"pushed to by nobody that is named", func(_ *testing.T, p *patient) {
+			p.config += "source: {push: {audience: x, email: p@acme.iam.gserviceaccount.com}}\n"
+		}, "subscription", analyzer.StatusWarn, "does not name the subscription", "--subscription projects/PROJECT/subscriptions/why401"},
 		{"no subscription", func(*testing.T, *patient) {}, "subscription", analyzer.StatusWarn, "no subscription is configured", "why401 setup gcp --project=PROJECT --apply"},
 	}
 	named := 0

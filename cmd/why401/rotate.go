@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -96,8 +97,11 @@ func (env *environment) rotating(ctx context.Context, o *rotateOptions) (*rotati
 	held := cfg.Store
 	held.ReadOnly = true
 	s, err := store.Open(ctx, held)
-	if err != nil {
-		return r, nil // no daemon has run yet: nothing is known, which the verbs say
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || held.Kind == "memory":
+		return r, nil // no daemon has run yet, or it keeps nothing: nothing is known, which the verbs say
+	case err != nil:
+		return nil, exitHint(exitBackend, fmt.Errorf("read what the daemon knows: %w", err), "why401 doctor")
 	}
 	defer s.Close()
 	known, err := notedRotations(ctx, s)

@@ -94,6 +94,11 @@ func TestRotate(t *testing.T) {
 	}
 	code, out := rotate(t, "", "status", "-c", config)
 	wantRotate(t, code, exitBackend, out, "no rotation is known")
+	damaged := filepath.Join(filepath.Dir(config), "why401.db")
+	mustDo(t, os.WriteFile(damaged, []byte("no database, and long enough to see that it is none"), 0o600))
+	code, out = rotate(t, "", "status", "-c", config)
+	wantRotate(t, code, exitBackend, out, "read what the daemon knows: ", "try: why401 doctor")
+	mustDo(t, os.Remove(damaged))
 	code, out = rotate(t, "", "plan", "-c", config)
 	wantRotate(t, code, exitOK, out, "1. add the new version", "let the signers go over to the new version, all of them: auth", "wait 1s")
 
