@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"cloud.google.com/go/logging"
 	"github.com/spf13/cobra"
@@ -78,7 +79,7 @@ func explainEntry(w io.Writer, set *rules.Set, e *analyzer.Entry) error {
 		line("untold", "%s", what)
 	}
 	if causes := analyzer.CandidateCauses(c.Primary()); len(causes) > 0 {
-		line("could be", "%v", causes)
+		line("could be", "%s", strings.Trim(strings.ReplaceAll(fmt.Sprint(causes), " ", ", "), "[]"))
 		line("but", "one entry names a reason, never a cause: that needs rates, changes and probes beside it")
 	}
 	_, err := w.Write(b.Bytes())
