@@ -14,7 +14,8 @@ func newCheckCmd(env *environment) *cobra.Command {
 	cmd := &cobra.Command{Use: "check", Short: "validate without running, all problems at once", RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	var file string
 	config := &cobra.Command{
-		Use: "config", Short: "check a configuration file and the variables that override it", Args: cobra.NoArgs,
+		Use: "config", Short: "check a configuration file and the variables that override it",
+		Example: "  why401 check config -c why401.yaml", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			cfg, _, err := env.load(file, nil)
 			if err != nil {
@@ -30,7 +31,8 @@ func newCheckCmd(env *environment) *cobra.Command {
 	config.Flags().StringVarP(&file, "config", "c", "", "configuration file")
 	cmd.AddCommand(config, &cobra.Command{
 		Use: "rules [FILE|DIR…]", Short: "check rule packs, ours or the given ones, against their own examples",
-		RunE: func(_ *cobra.Command, args []string) error { return env.testRules(args) },
+		Example: "  why401 check rules\n  why401 check rules mine/",
+		RunE:    func(_ *cobra.Command, args []string) error { return env.testRules(args) },
 	})
 	return cmd
 }

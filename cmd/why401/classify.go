@@ -34,9 +34,10 @@ type undecoded struct {
 func newClassifyCmd(env *environment) *cobra.Command {
 	text := false
 	cmd := &cobra.Command{
-		Use:   "classify [FILE|-]",
-		Short: "say what each line means: one JSON object per input line, in order",
-		Args:  cobra.MaximumNArgs(1),
+		Use:     "classify [FILE|-]",
+		Short:   "say what each line means: one JSON object per input line, in order",
+		Example: "  why401 classify export.jsonl\n  why401 classify --text app.log",
+		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in, err := env.open(args)
 			if err != nil {

@@ -20,9 +20,10 @@ func newDemoCmd(env *environment) *cobra.Command {
 	var limit time.Duration
 	o := demoOptions{seed: 1}
 	cmd := &cobra.Command{
-		Use:   "demo",
-		Short: "see it work: real services, a real fault, an embedded Pub/Sub, and the report",
-		Args:  cobra.NoArgs,
+		Use:     "demo",
+		Short:   "see it work: real services, a real fault, an embedded Pub/Sub, and the report",
+		Example: "  why401 demo\n  why401 demo --scenario whitespace --web 127.0.0.1:9401 --stay\n  why401 demo --scenario mine.yaml --format html > report.html",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := knownFormat(format); err != nil {
 				return err
@@ -55,7 +56,7 @@ func newDemoCmd(env *environment) *cobra.Command {
 	cmd.Flags().BoolVar(&o.stay, "stay", false, "go on serving the page until interrupted")
 	cmd.Flags().StringVar(&o.alertmanager, "alertmanager", "", "URL of an Alertmanager that is told of the incidents")
 	cmd.AddCommand(&cobra.Command{
-		Use: "list", Short: "list the scenarios", Args: cobra.NoArgs,
+		Use: "list", Short: "list the scenarios", Example: "  why401 demo list", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			all, err := lab.Scenarios()
 			if err != nil {

@@ -18,9 +18,10 @@ import (
 func newExplainCmd(env *environment) *cobra.Command {
 	text := false
 	cmd := &cobra.Command{
-		Use:   "explain [--text] LINE|-",
-		Short: "one entry, for a person: what was read, which rules were tried, what can be concluded and what cannot",
-		Args:  cobra.ExactArgs(1),
+		Use:     "explain [--text] LINE|-",
+		Short:   "one entry, for a person: what was read, which rules were tried, what can be concluded and what cannot",
+		Example: "  why401 explain --text 'token signature is invalid: signature is invalid'\n  head -1 export.jsonl | why401 explain -",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			set, err := env.rules()
 			if err != nil {

@@ -31,7 +31,8 @@ func newQuarantineCmd(env *environment) *cobra.Command {
 	}
 	format := "text"
 	list := &cobra.Command{
-		Use: "list", Short: "list the entries, the oldest first", Args: cobra.NoArgs,
+		Use: "list", Short: "list the entries, the oldest first",
+		Example: "  why401 quarantine list -c why401.yaml", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := load()
 			if err != nil {
@@ -47,7 +48,8 @@ func newQuarantineCmd(env *environment) *cobra.Command {
 	list.Flags().StringVar(&format, "format", format, "text or json")
 	cmd.AddCommand(list,
 		&cobra.Command{
-			Use: "show KEY", Short: "show one entry; the first digits of its key are enough", Args: cobra.ExactArgs(1),
+			Use: "show KEY", Short: "show one entry; the first digits of its key are enough",
+			Example: "  why401 quarantine show 3f9a -c why401.yaml", Args: cobra.ExactArgs(1),
 			RunE: func(cmd *cobra.Command, args []string) error {
 				cfg, err := load()
 				if err != nil {
@@ -62,7 +64,8 @@ func newQuarantineCmd(env *environment) *cobra.Command {
 		},
 		&cobra.Command{
 			Use: "replay [KEY…]", Short: "analyze entries that can be decoded now, such as after an upgrade; all without a key",
-			Long: "Hands what can be decoded now to the analysis and takes it out of the quarantine. The daemon must be stopped: one process writes a store.",
+			Example: "  why401 quarantine replay -c why401.yaml",
+			Long:    "Hands what can be decoded now to the analysis and takes it out of the quarantine. The daemon must be stopped: one process writes a store.",
 			RunE: func(cmd *cobra.Command, args []string) error {
 				cfg, err := load()
 				if err != nil {

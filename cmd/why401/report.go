@@ -20,9 +20,10 @@ import (
 func newReportCmd(env *environment) *cobra.Command {
 	format, addr, db, file := "text", "", "", ""
 	cmd := &cobra.Command{
-		Use:   "report",
-		Short: "the current report of a running server, or of a store",
-		Args:  cobra.NoArgs,
+		Use:     "report",
+		Short:   "the current report of a running server, or of a store",
+		Example: "  why401 report\n  why401 report --addr http://why401.example:9401 --format md\n  why401 report --db why401.db -c why401.yaml",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := knownFormat(format); err != nil {
 				return err

@@ -42,7 +42,7 @@ func newRotateCmd(env *environment) *cobra.Command {
 	f.StringVar(&o.environment, "environment", "", "environment of the key domain, when several have the name")
 	f.StringVar(&o.format, "format", o.format, "text or json")
 	verb := func(use, short string, run func(r *rotating, ctx context.Context) error) *cobra.Command {
-		return &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		return &cobra.Command{Use: use, Short: short, Example: "  why401 rotate " + use + " -c why401.yaml --domain jwt-main", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 			r, err := env.rotating(cmd.Context(), o)
 			if err != nil {
 				return err

@@ -63,7 +63,8 @@ func newRulesListCmd(env *environment) *cobra.Command {
 	format := "text"
 	var filter ruleFilter
 	cmd := &cobra.Command{
-		Use: "list", Short: "list the rules: what each means, and who prints its text", Args: cobra.NoArgs,
+		Use: "list", Short: "list the rules: what each means, and who prints its text",
+		Example: "  why401 rules list --library golang-jwt\n  why401 rules list --reason bad_signature --format json", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if format != "text" && format != "json" {
 				return exitHint(exitUsage, fmt.Errorf("unknown format %q", format), "--format text|json")
@@ -138,7 +139,8 @@ func ruleSource(r *rules.Rule) string {
 
 func newRulesShowCmd(env *environment) *cobra.Command {
 	return &cobra.Command{
-		Use: "show PACK/RULE", Short: "one rule: its stanza, its source, its examples, and what the matcher looks for", Args: cobra.ExactArgs(1),
+		Use: "show PACK/RULE", Short: "one rule: its stanza, its source, its examples, and what the matcher looks for",
+		Example: "  why401 rules show golang-jwt/expired", Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			set, err := env.rules()
 			if err != nil {
@@ -190,6 +192,7 @@ func newRulesTestCmd(env *environment) *cobra.Command {
 	anchors := false
 	cmd := &cobra.Command{
 		Use: "test [FILE|DIR…]", Short: "run the examples and near misses of our packs, or of the given ones beside ours",
+		Example: "  why401 rules test\n  why401 rules test mine/ --anchors",
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := env.testRules(args); err != nil || !anchors {
 				return err

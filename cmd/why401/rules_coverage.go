@@ -43,8 +43,9 @@ type coverageLost struct {
 func newRulesCoverageCmd(env *environment) *cobra.Command {
 	format := "text"
 	cmd := &cobra.Command{
-		Use:   "coverage [FILE…|-]",
-		Short: "which rules the given logs meet, or without logs the examples; rules that overlap or never decide",
+		Use:     "coverage [FILE…|-]",
+		Short:   "which rules the given logs meet, or without logs the examples; rules that overlap or never decide",
+		Example: "  why401 rules coverage export.jsonl",
 		Long: "With logs: how often each rule's text stood in an entry and how often it decided, and the rules never met.\n" +
 			"Without: the same for the examples of the packs, the pairs of rules that claim one example, and the rules\n" +
 			"whose every example another rule decides.",

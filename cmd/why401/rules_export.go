@@ -17,7 +17,8 @@ func newRulesExportCmd(env *environment) *cobra.Command {
 	format, out := "sigma", ""
 	var filter ruleFilter
 	cmd := &cobra.Command{
-		Use: "export", Short: "the rules as Sigma rules, for a SIEM", Args: cobra.NoArgs,
+		Use: "export", Short: "the rules as Sigma rules, for a SIEM",
+		Example: "  why401 rules export --library PyJWT --out sigma", Args: cobra.NoArgs,
 		Long: "Prints every rule that tells of a failed authentication in the Sigma format, one YAML document each, or with\n" +
 			"--out one file each. Sigma knows no precedence: where two rules fit one line, a SIEM reports both.",
 		RunE: func(*cobra.Command, []string) error {

@@ -22,8 +22,9 @@ import (
 func newRulesNewCmd(env *environment) *cobra.Command {
 	pack, reason, unmatched, text := "mine", "", "", false
 	cmd := &cobra.Command{
-		Use:   "new [LINE|-]",
-		Short: "print a pack with a rule for a pasted line, or for the texts of a log that no rule knows",
+		Use:     "new [LINE|-]",
+		Short:   "print a pack with a rule for a pasted line, or for the texts of a log that no rule knows",
+		Example: "  why401 rules new --reason key_not_found 'verify: unknown key id 0123abcd'\n  why401 rules new --from-unmatched export.jsonl > mine.yaml",
 		Long: "Makes a rule of a line as a log holds it, a bare message or a LogEntry: the variable parts become holes,\n" +
 			"the nearest line of another meaning its near miss. With --from-unmatched it makes one of every text of a log,\n" +
 			"or of a report of analyze --format json, that looks like a failed authentication and that no rule knows.\n" +

@@ -15,9 +15,10 @@ import (
 func newServeCmd(env *environment) *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
-		Use:   "serve",
-		Short: "the daemon: pull from a subscription, keep counts, show metrics and reports",
-		Args:  cobra.NoArgs,
+		Use:     "serve",
+		Short:   "the daemon: pull from a subscription, keep counts, show metrics and reports",
+		Example: "  why401 serve --project acme-prod --subscription why401\n  why401 serve -c /etc/why401/why401.yaml",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			given := map[string]string{}
 			for flag, path := range map[string]string{"project": "source.pubsub.project", "subscription": "source.pubsub.subscription", "listen": "web.listen", "db": "store.path", "rules": "rules.dir"} {

@@ -65,7 +65,8 @@ incidents keep quiet, so that nobody is paged twice; the others stay.`,
 
 func newSetupDashboardCmd(env *environment) *cobra.Command {
 	return &cobra.Command{
-		Use: "dashboard", Short: "the Grafana dashboard as JSON, to be imported", Args: cobra.NoArgs,
+		Use: "dashboard", Short: "the Grafana dashboard as JSON, to be imported",
+		Example: "  why401 setup dashboard > why401.json", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			out, err := deploy.Dashboard()
 			if err != nil {

@@ -18,9 +18,10 @@ import (
 func newTapCmd(env *environment) *cobra.Command {
 	addr, reason, format, most := "", "", "text", 0
 	cmd := &cobra.Command{
-		Use:   "tap",
-		Short: "findings of a running server as they come, redacted",
-		Args:  cobra.NoArgs,
+		Use:     "tap",
+		Short:   "findings of a running server as they come, redacted",
+		Example: "  why401 tap --reason bad_signature\n  why401 tap --format json -n 100 > findings.jsonl",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if format != "text" && format != "json" {
 				return exitHint(exitUsage, fmt.Errorf("unknown format %q", format), "--format text|json")

@@ -22,9 +22,10 @@ import (
 func newTopCmd(env *environment) *cobra.Command {
 	addr, span, once := "", "1h", false
 	cmd := &cobra.Command{
-		Use:   "top",
-		Short: "services × reasons of a running server, live on a terminal",
-		Args:  cobra.NoArgs,
+		Use:     "top",
+		Short:   "services × reasons of a running server, live on a terminal",
+		Example: "  why401 top --range 24h\n  why401 top --once",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			out, live := env.stdout.(*os.File)
 			live = live && !once && term.IsTerminal(int(out.Fd()))

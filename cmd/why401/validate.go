@@ -24,8 +24,9 @@ const (
 func newValidateCmd(env *environment) *cobra.Command {
 	file, format, all := "", "text", false
 	cmd := &cobra.Command{
-		Use:   "validate",
-		Short: "look at secrets, keys and services once, from outside: what is wrong, and what to do",
+		Use:     "validate",
+		Short:   "look at secrets, keys and services once, from outside: what is wrong, and what to do",
+		Example: "  why401 validate -c why401.yaml\n  why401 validate -c why401.yaml --format json > probes.json",
 		Long: "Makes every probe of the configured key domains once and prints what they saw, the health score and\n" +
 			"which service verifies which version. Exit code: 0 healthy, 10 degraded, 20 unhealthy, 30 cannot tell.",
 		Args: cobra.NoArgs,

@@ -15,7 +15,8 @@ var release string
 func newVersionCmd(env *environment) *cobra.Command {
 	format, bill := "text", false
 	cmd := &cobra.Command{
-		Use: "version", Short: "print version, Go version and platform", Args: cobra.NoArgs,
+		Use: "version", Short: "print version, Go version and platform",
+		Example: "  why401 version\n  why401 version --sbom > why401.spdx.json", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if bill {
 				return env.writeSBOM(env.stdout)
