@@ -51,10 +51,11 @@ func (s *Set) consider(rd *reading, texts []string, known []match, all sense) (b
 		}
 		for text := range strings.SplitSeq(texts[i], "\n") {
 			l := s.line(text)
-			if v := l.read(all); v.strength > best.strength && all.things&ours != 0 {
+			v := l.read(all)
+			if v.strength > best.strength && all.things&ours != 0 {
 				best, best.part = v, i
 			}
-			if !l.whole.hears() {
+			if v.undecided || !l.whole.hears() {
 				continue
 			}
 			if g := words.hear(l); g.tells() && g.p > heard.p {
@@ -107,9 +108,10 @@ func without(text string, part int, known []match) string {
 
 // verdict is what a line means, how sure that is, and in which part it stands.
 type verdict struct {
-	reason   analyzer.Reason
-	strength strength
-	part     int
+	reason    analyzer.Reason
+	strength  strength
+	part      int
+	undecided bool // the line itself leaves open which of several it is
 }
 
 type strength uint8
@@ -187,7 +189,7 @@ func judge(s, near sense, strange int) verdict {
 	if m := decide(meanings, s, near.things, strange); m != nil {
 		switch {
 		case m.reason == analyzer.Unspecified:
-			return verdict{reason: m.reason, strength: refusal}
+			return verdict{reason: m.reason, strength: refusal, undecided: true}
 		case m.loose:
 			return verdict{reason: m.reason, strength: loose}
 		}

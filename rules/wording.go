@@ -161,9 +161,9 @@ func (v verdict) weighed(g hearing, near thing) verdict {
 	case v.strength == definite && g.p < sure, g.p < need, !g.tells():
 		return v
 	case g.p >= sure:
-		return verdict{g.reason, definite, g.part}
+		return verdict{reason: g.reason, strength: definite, part: g.part}
 	}
-	return verdict{g.reason, loose, g.part}
+	return verdict{reason: g.reason, strength: loose, part: g.part}
 }
 
 // complaints are the signs of which one must stand in a line that is heard.
