@@ -116,6 +116,9 @@ func (sc *scene) over(s Service, sr *series, f *family, from, to int64) *complai
 // client send while everybody else is let through as before is not, nor what
 // nobody explains while it keeps few people out.
 func (c *complaint) level() Level {
+	if c.newcomer() && !c.holds(factAcceptedFell) {
+		return LevelInfo
+	}
 	if c.holds(factFlood) || c.holds(factAcceptedHolds) && (c.holds(factOneClient) || c.fromUnknown()) {
 		return LevelInfo
 	}
@@ -142,6 +145,13 @@ func (c *complaint) risesWithOthers() bool {
 		}
 	}
 	return others >= 2 && c.holds(factRisen)
+}
+
+// newcomer reports whether one client that was never let through sends nearly
+// all of the failures: nobody who was served is refused.
+func (c *complaint) newcomer() bool {
+	name, share, sum := top(c.population(DimClient))
+	return sum >= fewFailures && 2*sum >= c.count && share >= oneClientShare && c.scene.ledger.Population(c.service, "", DimClient, c.from/60-1, c.to/60+1)[name] == 0
 }
 
 // fromUnknown reports whether most of the failures came from clients that were

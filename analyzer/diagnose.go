@@ -11,7 +11,7 @@ import (
 // beside the logs.
 type DiagnosisConfig struct {
 	MinCount   int64         // failures of one family before anything opens; 0 means 5
-	MinShare   float64       // refused share (lower bound of its 95 % interval) where a denominator exists; 0 means 0.005
+	MinShare   float64       // refused share (lower bound of its 95 % interval) where a denominator exists; 0 means 0.01
 	Quiet      time.Duration // an incident without failures for so long is resolved; 0 means 15 minutes
 	Near       time.Duration // how far a change may lie before the onset it is weighed for; 0 means 15 minutes
 	KeyDomains []KeyDomain
@@ -24,7 +24,7 @@ func (c DiagnosisConfig) defaults() DiagnosisConfig {
 		c.MinCount = 5
 	}
 	if c.MinShare <= 0 {
-		c.MinShare = 0.005
+		c.MinShare = 0.01
 	}
 	if c.Quiet <= 0 {
 		c.Quiet = 15 * time.Minute

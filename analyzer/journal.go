@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -32,6 +33,7 @@ type Record struct {
 	Resolved *time.Time `json:"resolved"`
 	// Returns counts the episodes after the first.
 	Returns       int            `json:"returns"`
+	Names         []string       `json:"names,omitempty"` // that the diagnosis gave it beside ID
 	Interventions []Intervention `json:"interventions,omitempty"`
 }
 
@@ -95,6 +97,7 @@ type Journal struct {
 	saved   map[string]string // records as they were last written
 	ended   []Record          // resolved since Ended was called
 	touched int               // interventions since Touched was called
+	names   map[string]string // ids of records by their other names
 }
 
 // ErrNoIncident says that no record has the id asked for.
@@ -109,7 +112,7 @@ func OpenJournal(ctx context.Context, cfg JournalConfig, notes Notes) (*Journal,
 	if cfg.Keep <= 0 {
 		cfg.Keep = 30 * 24 * time.Hour
 	}
-	j := &Journal{cfg: cfg, notes: notes, records: map[string]*Record{}, saved: map[string]string{}}
+	j := &Journal{cfg: cfg, notes: notes, records: map[string]*Record{}, saved: map[string]string{}, names: map[string]string{}}
 	held, err := notes.Notes(ctx, journalTopic)
 	if err != nil {
 		return j, fmt.Errorf("read incidents: %w", err)
@@ -122,6 +125,9 @@ func OpenJournal(ctx context.Context, cfg JournalConfig, notes Notes) (*Journal,
 			continue
 		}
 		j.records[id], j.saved[id] = r, string(data)
+		for _, name := range r.Names {
+			j.names[name] = id
+		}
 	}
 	return j, errors.Join(errs...)
 }
@@ -265,6 +271,7 @@ func (j *Journal) forget(now time.Time) {
 		delete(j.records, resolved[0].ID)
 		resolved = resolved[1:]
 	}
+	maps.DeleteFunc(j.names, func(_, id string) bool { return j.records[id] == nil })
 }
 
 // write notes the records that changed and removes those that are gone.
@@ -337,6 +344,6 @@ func (j *Journal) Touched() int {
 
 func (r *Record) clone() Record {
 	c := *r
-	c.Services, c.Interventions = slices.Clone(r.Services), slices.Clone(r.Interventions)
+	c.Services, c.Interventions, c.Names = slices.Clone(r.Services), slices.Clone(r.Interventions), slices.Clone(r.Names)
 	return c
 }

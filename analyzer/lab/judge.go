@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,11 +20,23 @@ type Judge struct {
 	wrong map[string]bool
 	alarm map[string]bool
 	last  []analyzer.Incident
+
+	alerts  *analyzer.Alerts
+	journal *analyzer.Journal
+	fired   map[string]analyzer.Alert // by fingerprint, of severity warning and above
 }
+
+// nowhere keeps notes nowhere.
+type nowhere struct{}
+
+func (nowhere) Notes(context.Context, string) (map[string][]byte, error) { return nil, nil }
+func (nowhere) Note(context.Context, string, string, []byte) error       { return nil }
 
 // NewJudge begins a run.
 func NewJudge(sc Scenario) *Judge {
-	return &Judge{sc: sc, first: map[int]time.Time{}, right: map[int]time.Time{}, said: map[string]bool{}, wrong: map[string]bool{}, alarm: map[string]bool{}}
+	journal, _ := analyzer.OpenJournal(context.Background(), analyzer.JournalConfig{}, nowhere{}) // nothing to read, no error
+	return &Judge{journal: journal, sc: sc, first: map[int]time.Time{}, right: map[int]time.Time{}, said: map[string]bool{}, wrong: map[string]bool{}, alarm: map[string]bool{},
+		alerts: analyzer.NewAlerts(analyzer.AlertConfig{}), fired: map[string]analyzer.Alert{}}
 }
 
 // Observe notes the incidents of a tick, the gravest first.
@@ -44,6 +57,14 @@ func (j *Judge) Observe(at time.Time, incidents []analyzer.Incident) {
 	}
 	for k := range incidents {
 		j.weigh(&incidents[k])
+	}
+	r := &analyzer.Report{Incidents: slices.Clone(incidents), Span: analyzer.Span{To: at}}
+	j.journal.Name(r)
+	_ = j.journal.Follow(context.Background(), r) // it is written nowhere
+	for _, a := range j.alerts.Derive(at, r) {
+		if severe(a.Severity) >= severe(analyzer.LevelWarning) {
+			j.fired[a.Fingerprint] = a
+		}
 	}
 }
 
@@ -120,7 +141,10 @@ type Result struct {
 	// Probable counts the causes told as probable at any time, and how many
 	// of them were right.
 	Probable, ProbableRight int
-	Entries                 int64
+	// Fired is what the alerts of severity warning and above were last about,
+	// one for each that people would have been told of.
+	Fired   []string
+	Entries int64
 }
 
 // Finding is what came of one Expect.
@@ -152,6 +176,10 @@ func (j *Judge) Result(truth *Truth, seed uint64) Result {
 	}
 	for i := range j.sc.Expect {
 		r.Findings = append(r.Findings, j.finding(i, truth))
+	}
+	for _, f := range sortedKeys(j.fired) {
+		a := j.fired[f]
+		r.Fired = append(r.Fired, fmt.Sprintf("%s %s %s at %s", a.Severity, a.Annotations["verdict"], a.Annotations["cause"], a.Annotations["services"]))
 	}
 	return r
 }

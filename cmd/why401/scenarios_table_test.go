@@ -35,6 +35,7 @@ type figures struct {
 	// day has, and of those that every day has some of.
 	delays, daily []time.Duration
 	firsts        []time.Duration // from the first, of all
+	alerts        []int           // of runs with one fault
 }
 
 // slow is the longest that an incident may take to open; slowDaily where its
@@ -66,6 +67,9 @@ func sumUp(rows []scenarioRow) figures {
 			}
 			for i := range r.Findings {
 				f.finding(&r.Findings[i])
+			}
+			if len(r.Findings) == 1 {
+				f.alerts = append(f.alerts, len(r.Fired))
 			}
 		}
 	}
@@ -155,6 +159,14 @@ func (f *figures) write(b *strings.Builder, rows []scenarioRow) {
 	fmt.Fprintf(b, "| from the fifth telling entry to the incident, p99, where no ordinary day has such entries | ≤ 5 s | %s (p50 %s, of %d) |\n", quantile(f.delays, 0.99), quantile(f.delays, 0.5), len(f.delays))
 	fmt.Fprintf(b, "| the same where every day has some of them: expired, missing and malformed tokens | ≤ 60 s | %s (p50 %s, of %d) |\n", quantile(f.daily, 0.99), quantile(f.daily, 0.5), len(f.daily))
 	fmt.Fprintf(b, "| from the first telling entry to the incident, p99, all of them | | %s (p50 %s) |\n", quantile(f.firsts, 0.99), quantile(f.firsts, 0.5))
+	one, alerts := 0, 0
+	for _, n := range f.alerts {
+		alerts += n
+		if n <= 1 {
+			one++
+		}
+	}
+	fmt.Fprintf(b, "| runs with one fault that fire no more than one alert of severity warning or above | | %s (%.2f alerts a run) |\n", share(one, len(f.alerts)), float64(alerts)/float64(max(1, len(f.alerts))))
 	fmt.Fprintf(b, "\n| scenario | case | seeds | right | confirmed, probable, ambiguous | told wrongly | delay p50, p99 | before the first refusal |\n|---|---|---:|---:|---|---:|---|---|\n")
 	for _, row := range rows {
 		row.line(b)

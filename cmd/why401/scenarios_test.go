@@ -199,6 +199,9 @@ func TestScenarios(t *testing.T) {
 	})
 	for i := range rows {
 		for _, r := range rows[i].results {
+			if len(r.Fired) > 1 {
+				t.Logf("alerts: %s, seed %d: %q", r.Scenario, r.Seed, r.Fired)
+			}
 			for _, x := range r.Findings {
 				if x.Fifth > slow {
 					t.Logf("slow: %s, seed %d: %s told %s after the fifth telling entry, the true cause %s after the first", r.Scenario, r.Seed, x.Expect.Cause, x.Fifth.Round(time.Second/10), x.Known.Round(time.Second/10))

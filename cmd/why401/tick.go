@@ -47,6 +47,7 @@ func (d *daemon) update(ctx context.Context) *analyzer.Update {
 	if u.JWT = &jwt; !ready {
 		u.Unready = "the first round of probes is under way"
 	}
+	d.journal.Name(u.Report)
 	if err := d.journal.Follow(ctx, u.Report); err != nil {
 		d.log.Error().Err(err).Msg("lives of incidents were not written")
 	}
