@@ -29,7 +29,7 @@ func (d *daemon) tick(ctx context.Context) {
 	defer d.mu.Unlock()
 	u := d.update(ctx)
 	for _, s := range []analyzer.Sink{d.metrics, d.web, d.notifier} {
-		if err := s.Deliver(ctx, u); err != nil {
+		if err := s.Deliver(ctx, u); err != nil && ctx.Err() == nil { // what the end cut short the last tick makes up for
 			d.log.Error().Err(err).Msg("sink failed")
 		}
 	}
