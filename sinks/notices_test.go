@@ -2,6 +2,7 @@ package sinks
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,7 +21,7 @@ func TestEachVersionIsToldOnce(t *testing.T) {
 		step := func(alerts ...analyzer.Alert) {
 			for range 3 {
 				q.offer(alerts)
-				time.Sleep(5 * time.Second)
+				pass(5 * time.Second)
 			}
 		}
 		step(a, named("mild", analyzer.AlertFiring, func(a *analyzer.Alert) { a.Severity = analyzer.LevelInfo }))
@@ -36,7 +37,7 @@ func TestEachVersionIsToldOnce(t *testing.T) {
 		step(ended(raised), ended(named("never told", analyzer.AlertFiring)))
 		step()
 		stop()
-		if diff := cmp.Diff([]string{"firing a", "firing a", "resolved a"}, p.calls); diff != "" {
+		if diff := cmp.Diff([]string{"firing a", "firing a", "resolved a"}, p.told()); diff != "" {
 			t.Errorf("told (-want +got):\n%s", diff)
 		}
 		if len(notes.m) > 0 {
@@ -54,17 +55,17 @@ func TestOnlyTheNewestStateCounts(t *testing.T) {
 		defer stop()
 		a, b := named("a", analyzer.AlertFiring), named("b", analyzer.AlertFiring)
 		q.offer([]analyzer.Alert{a, b})
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		a.Severity = analyzer.LevelCritical
 		q.offer([]analyzer.Alert{a, b})
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		if h := q.health(); h.OK || h.Pending != 2 || h.LastError != "away" {
 			t.Errorf("health %+v; want two pending and the error", h)
 		}
+		p.answer(nil)
 		q.offer([]analyzer.Alert{ended(a), b})
-		p.err = nil
-		time.Sleep(longestPause)
-		if diff := cmp.Diff([]string{"resolved a", "firing b"}, p.calls); diff != "" {
+		pass(longestPause)
+		if diff := cmp.Diff([]string{"resolved a", "firing b"}, p.told()); diff != "" {
 			t.Errorf("told (-want +got):\n%s", diff)
 		}
 		if h := q.health(); !h.OK || h.Pending != 0 || h.LastError != "" {
@@ -77,29 +78,29 @@ func TestOnlyTheNewestStateCounts(t *testing.T) {
 // is given up once nobody remembers it.
 func TestRefusedAlert(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		refusals := 0
+		var refusals atomic.Int64
 		p := &pager{}
 		q, stop := start(t, p, &memory{}, outlet{}, Config{Kind: "slack"})
 		defer stop()
-		p.err = func() error { refusals++; return &Failure{Reason: failStatus, text: "no"} }
+		p.answer(func() error { refusals.Add(1); return &Failure{Reason: failStatus, text: "no"} })
 		bad, good := named("bad", analyzer.AlertFiring, func(a *analyzer.Alert) { a.Severity = analyzer.LevelCritical }), named("good", analyzer.AlertFiring)
 		q.offer([]analyzer.Alert{bad})
-		time.Sleep(time.Second)
-		p.err = nil
+		pass(time.Second)
+		p.answer(nil)
 		q.offer([]analyzer.Alert{bad, good})
-		time.Sleep(time.Second)
-		if diff := cmp.Diff([]string{"firing good"}, p.calls); diff != "" {
+		pass(time.Second)
+		if diff := cmp.Diff([]string{"firing good"}, p.told()); diff != "" {
 			t.Errorf("told (-want +got):\n%s", diff)
 		}
-		time.Sleep(rejectedPause)
-		if diff := cmp.Diff([]string{"firing good", "firing bad"}, p.calls); diff != "" || refusals != 1 {
-			t.Errorf("after %d refusals told (-want +got):\n%s", refusals, diff)
+		pass(rejectedPause)
+		if diff := cmp.Diff([]string{"firing good", "firing bad"}, p.told()); diff != "" || refusals.Load() != 1 {
+			t.Errorf("after %d refusals told (-want +got):\n%s", refusals.Load(), diff)
 		}
-		p.err = func() error { refusals++; return &Failure{Reason: failStatus, text: "no"} }
+		p.answer(func() error { refusals.Add(1); return &Failure{Reason: failStatus, text: "no"} })
 		q.offer([]analyzer.Alert{ended(bad), good})
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		q.offer([]analyzer.Alert{good})
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if n := testutil.ToFloat64(q.meter.notifications.WithLabelValues("slack", resultDropped)); n != 1 || q.health().Pending != 0 {
 			t.Errorf("%v given up, %d pending; want 1 and 0", n, q.health().Pending)
 		}
@@ -117,18 +118,18 @@ func TestMuchToTell(t *testing.T) {
 		}
 		all = append(all, named("worst", analyzer.AlertFiring, func(a *analyzer.Alert) { a.Severity = analyzer.LevelCritical }))
 		q.offer(all)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if n := q.health().Pending; n != maxPending {
 			t.Errorf("%d pending; want the bound of %d", n, maxPending)
 		}
-		p.err = nil
+		p.answer(nil)
 		for range 10 {
-			time.Sleep(longestPause)
+			pass(longestPause)
 			q.offer(all)
 		}
-		time.Sleep(time.Second)
-		if p.calls[0] != "firing worst" || len(p.firing) != len(all) {
-			t.Errorf("%s first, %d told; want the most severe first and all %d", p.calls[0], len(p.firing), len(all))
+		pass(time.Second)
+		if p.told()[0] != "firing worst" || p.stands() != len(all) {
+			t.Errorf("%s first, %d told; want the most severe first and all %d", p.told()[0], p.stands(), len(all))
 		}
 	})
 }

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,6 +23,7 @@ import (
 // pager is the other side of one outlet, without a network: what it holds for
 // firing is what people would act on.
 type pager struct {
+	mu     sync.Mutex // the queue's goroutine sends while a test looks
 	firing map[string]bool
 	calls  []string // state/severity of each delivered alert
 	at     []time.Time
@@ -29,6 +32,8 @@ type pager struct {
 }
 
 func (p *pager) send(ctx context.Context, alerts []analyzer.Alert) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.err != nil {
 		if err := p.err(); err != nil {
 			return err
@@ -46,6 +51,34 @@ func (p *pager) send(ctx context.Context, alerts []analyzer.Alert) error {
 		}
 	}
 	return nil
+}
+
+// answer makes every send end as f says; nil accepts.
+func (p *pager) answer(f func() error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.err = f
+}
+
+// told is what was delivered so far.
+func (p *pager) told() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.calls)
+}
+
+// last is when the last of it was.
+func (p *pager) last() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.at[len(p.at)-1]
+}
+
+// stands counts what people hold for firing.
+func (p *pager) stands() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.firing)
 }
 
 // start runs a queue over p; stop kills it without a last attempt.
@@ -77,6 +110,12 @@ func ended(a analyzer.Alert) analyzer.Alert {
 	return a
 }
 
+// pass lets time pass, and what is to happen by then happen.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 var errAway = &Failure{Reason: failNetwork, Retry: true, text: "away"}
 
 func TestPauses(t *testing.T) {
@@ -85,7 +124,7 @@ func TestPauses(t *testing.T) {
 		p := &pager{err: func() error { tries = append(tries, time.Now()); return errAway }}
 		q, stop := start(t, p, &memory{}, outlet{}, Config{Kind: "slack"})
 		q.offer([]analyzer.Alert{named("a", analyzer.AlertFiring)})
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		stop()
 		if n := len(tries); n < 12 || n > 40 {
 			t.Errorf("%d attempts in an hour; want 12 to 40", n)
@@ -97,13 +136,13 @@ func TestPauses(t *testing.T) {
 			}
 		}
 		tries = nil
-		p.err = func() error {
+		p.answer(func() error {
 			tries = append(tries, time.Now())
 			return &Failure{Reason: failLimited, Retry: true, After: 20 * time.Minute}
-		}
+		})
 		q, stop = start(t, p, &memory{}, outlet{}, Config{Kind: "slack"})
 		q.offer([]analyzer.Alert{named("a", analyzer.AlertFiring)})
-		time.Sleep(59 * time.Minute)
+		pass(59 * time.Minute)
 		stop()
 		if len(tries) != 3 {
 			t.Errorf("%d attempts within an hour of a sink that wants 20 minutes; want 3", len(tries))
@@ -123,15 +162,17 @@ func TestNothingIsStuck(t *testing.T) {
 					q, stop := start(t, p, notes, x, Config{Kind: "slack"})
 					alerts := analyzer.NewAlerts(analyzer.AlertConfig{})
 					open := map[string]time.Time{}
-					lost := 0.0
-					p.err = func() error {
-						switch {
-						case r.Float64() >= lost:
-							return nil
-						case r.IntN(4) == 0:
-							return &Failure{Reason: failStatus, text: "no"}
+					luck := rand.New(rand.NewPCG(seed, 6)) // of the other goroutine
+					losing := func(share float64) func() error {
+						return func() error {
+							switch {
+							case luck.Float64() >= share:
+								return nil
+							case luck.IntN(4) == 0:
+								return &Failure{Reason: failStatus, text: "no"}
+							}
+							return errAway
 						}
-						return errAway
 					}
 					tick := func() {
 						report := &analyzer.Report{}
@@ -139,7 +180,7 @@ func TestNothingIsStuck(t *testing.T) {
 							report.Incidents = append(report.Incidents, analyzer.Incident{ID: id, Severity: analyzer.LevelError, Opened: since, LastSeen: time.Now()})
 						}
 						q.offer(alerts.Derive(time.Now(), report))
-						time.Sleep(5 * time.Second)
+						pass(5 * time.Second)
 					}
 					for range 2000 {
 						id := fmt.Sprint(r.IntN(6))
@@ -149,7 +190,7 @@ func TestNothingIsStuck(t *testing.T) {
 							open[id] = time.Now()
 						}
 						if r.IntN(100) == 0 {
-							lost = []float64{0, 0.3, 1}[r.IntN(3)]
+							p.answer(losing([]float64{0, 0.3, 1}[r.IntN(3)]))
 						}
 						if r.IntN(50) == 0 { // a crash: nothing is said any more
 							stop()
@@ -157,7 +198,7 @@ func TestNothingIsStuck(t *testing.T) {
 						}
 						tick()
 					}
-					lost = 0
+					p.answer(losing(0))
 					for range 800 { // longer than any flap control and any pause
 						tick()
 					}
@@ -206,11 +247,11 @@ func TestSimulation(t *testing.T) {
 		done := make(chan struct{})
 		go func() { defer close(done); q.run(ctx, 0) }()
 		q.offer([]analyzer.Alert{named("a", analyzer.AlertFiring)})
-		time.Sleep(time.Second)
+		pass(time.Second)
 		cancel()
 		<-done
-		if len(p.calls) > 0 || len(notes.m) > 0 {
-			t.Errorf("a simulation sent %v and noted %d", p.calls, len(notes.m))
+		if len(p.told()) > 0 || len(notes.m) > 0 {
+			t.Errorf("a simulation sent %v and noted %d", p.told(), len(notes.m))
 		}
 		if !strings.Contains(log.String(), "would have notified: FIRING error: key.stale_cache") || testutil.ToFloat64(o.Meter.notifications.WithLabelValues("pagerduty", resultSimulated)) != 1 {
 			t.Errorf("log %q; want what would have been said, counted", log.String())
@@ -231,12 +272,12 @@ func TestLastAttempt(t *testing.T) {
 		done := make(chan struct{})
 		go func() { defer close(done); q.run(ctx, 3*time.Second) }()
 		q.offer([]analyzer.Alert{named("a", analyzer.AlertFiring), named("b", analyzer.AlertFiring)})
-		time.Sleep(time.Hour)
-		p.err = nil
+		pass(time.Hour)
+		p.answer(nil)
 		cancel()
 		<-done
-		if len(p.firing) != 2 {
-			t.Errorf("told %v when stopping; want both", p.calls)
+		if p.stands() != 2 {
+			t.Errorf("told %v when stopping; want both", p.told())
 		}
 	})
 }

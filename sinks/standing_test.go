@@ -16,10 +16,10 @@ func TestStandingAlertsAreRepeated(t *testing.T) {
 		a := named("a", analyzer.AlertFiring)
 		for range 12 {
 			q.offer([]analyzer.Alert{a})
-			time.Sleep(5 * time.Second)
+			pass(5 * time.Second)
 		}
 		count := func(what string) (n int) {
-			for _, c := range p.calls {
+			for _, c := range p.told() {
 				if c == what {
 					n++
 				}
@@ -32,19 +32,19 @@ func TestStandingAlertsAreRepeated(t *testing.T) {
 		before := time.Now()
 		e := ended(a)
 		q.offer([]analyzer.Alert{e})
-		time.Sleep(time.Second)
-		if at := p.at[len(p.at)-1]; count("resolved a") != 1 || at.Sub(before) > time.Second {
+		pass(time.Second)
+		if at := p.last(); count("resolved a") != 1 || at.Sub(before) > time.Second {
 			t.Errorf("the end went out %d times, last %v after it; want at once", count("resolved a"), at.Sub(before))
 		}
 		for range 400 {
 			q.offer([]analyzer.Alert{e})
-			time.Sleep(5 * time.Second)
+			pass(5 * time.Second)
 		}
 		if n := count("resolved a"); n < 28 || n > 32 {
 			t.Errorf("the end was repeated %d times; want every 30 s for %v", n, resolvedRetention)
 		}
 		n := count("firing " + watchdogName)
-		time.Sleep(time.Hour) // no update comes any more
+		pass(time.Hour) // no update comes any more
 		if more := count("firing "+watchdogName) - n; more > 3 {
 			t.Errorf("the watchdog went on %d times without updates; want it to stop within two resends", more)
 		}
