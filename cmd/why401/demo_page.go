@@ -135,6 +135,7 @@ func (d *demoPage) look(ctx context.Context, now time.Time) {
 	cfg := d.cfg()
 	u := &analyzer.Update{Report: d.pipeline.Report(cfg), Probes: cfg.Probes}
 	u.At = u.Report.Span.To
+	d.journal.Name(u.Report)
 	_ = d.journal.Follow(ctx, u.Report)
 	u.Records, u.Ended, u.Interventions = d.journal.Records(), d.journal.Ended(), d.journal.Touched()
 	u.Alerts = d.alerts.Derive(now, u.Report)

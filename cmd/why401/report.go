@@ -127,6 +127,7 @@ func (env *environment) reportOf(ctx context.Context, file, db, format string) e
 	diagnosis := cfg.diagnosis()
 	diagnosis.Probes, _ = seen.latest()
 	f := findingOf(p, diagnosis)
+	journal.Name(f.Report)
 	f.records = journal.Records()
 	return f.write(env.stdout, format)
 }
