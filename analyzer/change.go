@@ -1,6 +1,9 @@
 package analyzer
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // ChangeKind names what altered the world.
 type ChangeKind string
@@ -57,3 +60,16 @@ func (c *Change) line() string {
 	}
 	return s
 }
+
+// told names a change in a sentence.
+func (c *Change) told() string {
+	return fmt.Sprintf("%s of %s at %s", c.Kind, c.Target, c.At.UTC().Format(time.TimeOnly))
+}
+
+// ref names a change, and serviceRef the traffic of a service, among what a
+// verdict rests on.
+func (c *Change) ref() string {
+	return fmt.Sprintf("change %s %s %s %s", c.Kind, c.Target, c.Version, c.At.UTC().Format(time.RFC3339Nano))
+}
+
+func serviceRef(name string) string { return "service " + name }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 )
 
 var factEveryone = &fact{"everyone", signalPopulation, func(c *complaint) (answer, string) {
@@ -289,16 +288,3 @@ func list(names []string) string {
 	}
 	return s
 }
-
-// told names a change in a sentence.
-func (c *Change) told() string {
-	return fmt.Sprintf("%s of %s at %s", c.Kind, c.Target, c.At.UTC().Format(time.TimeOnly))
-}
-
-// ref names a change, and serviceRef the traffic of a service, among what a
-// verdict rests on.
-func (c *Change) ref() string {
-	return fmt.Sprintf("change %s %s %s %s", c.Kind, c.Target, c.Version, c.At.UTC().Format(time.RFC3339Nano))
-}
-
-func serviceRef(name string) string { return "service " + name }
