@@ -14,16 +14,19 @@ import (
 // used, and only where the line is an access line beyond doubt.
 
 // accessLines are the text forms: common/combined log format (nginx, Apache,
-// Envoy), HAProxy's httplog, the Gin and Fiber loggers, Morgan's dev format.
+// Envoy), HAProxy's httplog, the Gin and Fiber loggers, Morgan's dev format,
+// the access loggers of Tornado and Sanic.
 var accessLines = regexp.MustCompile(
 	`"[A-Z]{3,7} [^"]+ HTTP/[0-9.]+" ([1-5][0-9][0-9])\b` +
 		`|\s[0-9/+-]+/[0-9+-]+ ([1-5][0-9][0-9]) [0-9+]+ .{2,40} ".*"|/[0-9-]+ ([1-5][0-9][0-9]) [0-9]+ [A-Z-]{4} ` +
 		`|\| +([1-5][0-9][0-9]) +\| +[0-9.]+[nµm]?s +\|` +
 		`|\] ([1-5][0-9][0-9]) (?:GET|POST|PUT|PATCH|DELETE|HEAD) /` +
-		`|^(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) /\S* ([1-5][0-9][0-9]) [0-9.]+ ?ms`)
+		`|^(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) /\S* ([1-5][0-9][0-9]) [0-9.]+ ?ms` +
+		`|tornado\.access\S* ([1-5][0-9][0-9]) [A-Z]{3,7} /` +
+		`|\(sanic\.access\).*: [A-Z]{3,7} https?://\S+ +([1-5][0-9][0-9]) `)
 
 // accessMarks are cheap to look for: every access line carries one of them.
-var accessMarks = []string{"HTTP/", " | ", "<NOSRV>", "] 40", "] 20", " ms"}
+var accessMarks = []string{"HTTP/", " | ", "<NOSRV>", "] 40", "] 20", " ms", "tornado.access", "(sanic.access)"}
 
 // longestAccessLine bounds what is looked at.
 const longestAccessLine = 4 << 10

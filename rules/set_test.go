@@ -60,6 +60,14 @@ func TestClassify(t *testing.T) {
 		{"IDX10503: Signature validation failed. Token does not have a kid", analyzer.KeyNotFound, analyzer.MatchExact, ""},
 		{"AcmeJwtVerifier: the bearer token's audience differs from the expected one", analyzer.AudienceMismatch, analyzer.MatchGeneric, ""},
 		{"AcmeJwtVerifier: TokenPrematureException: token must not be used before its not before time", analyzer.NotYetValid, analyzer.MatchGeneric, ""},
+		{"fastapi_jwt_auth.exceptions.JWTDecodeError: Signature has expired", analyzer.ExpiredToken, analyzer.MatchExact, ""},
+		{"token rejected: JwtParseError('Jwt is expired')", analyzer.ExpiredToken, analyzer.MatchExact, ""},
+		{"JWTDecodeError: the acme token was signed for another audience", analyzer.AudienceMismatch, analyzer.MatchGeneric, ""},
+		{"JwksRateLimitError: Too many requests to the JWKS endpoint", analyzer.JWKSUnavailable, analyzer.MatchExact, ""},
+		{"Token is either invalid or has expired.", analyzer.Unspecified, analyzer.MatchGeneric, ""},
+		{"WARNING tornado.access: 401 GET /api/orders (127.0.0.1) 1.23ms", analyzer.Unspecified, analyzer.MatchExact, ""},
+		{"WARNING tornado.access: 404 GET /api/orders (127.0.0.1) 1.23ms", "", "", ""},
+		{"- (sanic.access)[INFO][127.0.0.1:52144]: GET http://localhost:8000/orders  401 52", analyzer.Unspecified, analyzer.MatchExact, ""},
 		{"x509: certificate has expired or is not yet valid for db.example.com", "", "", ""},
 		{"cache entry expired key=4711", "", "", ""},
 		{"JWT validated successfully for user 42", "", "", ""},
@@ -99,6 +107,26 @@ func FuzzClassify(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestClassAndMessageInFields reads an error whose class and message stand in
+// fields of their own.
+func TestClassAndMessageInFields(t *testing.T) {
+	s := load(t)
+	for _, c := range []struct {
+		class, message string
+		want           analyzer.Reason
+	}{
+		{"JWTDecodeError", "Signature has expired", analyzer.ExpiredToken},
+		{"JwtParseError", "Jwt is expired", analyzer.ExpiredToken},
+		{"JWTDecodeError", "", analyzer.MalformedToken},
+		{"ExpiredSignatureError", "Signature has expired", analyzer.ExpiredToken},
+	} {
+		e := &analyzer.Entry{Message: "jwt.verify_failed", Fields: []analyzer.Field{{Path: "exception", Value: c.class}, {Path: "detail", Value: c.message}}}
+		if got := s.Classify(e); got.Primary() != c.want {
+			t.Errorf("%s, %q: %v by %s; want %s", c.class, c.message, got.Reasons, got.Rule, c.want)
+		}
+	}
 }
 
 func BenchmarkScreen(b *testing.B) {
