@@ -43,6 +43,15 @@ func truth(holds bool) answer {
 	return no
 }
 
+// when is truth with words, which are put together only if it holds: most facts
+// of most complaints do not.
+func when(holds bool, words func() string) (answer, string) {
+	if !holds {
+		return no, ""
+	}
+	return yes, words()
+}
+
 // told is what a fact said, and what it was read from beside the complaint's
 // own entries: a change, or the traffic of another service.
 type told struct {

@@ -227,7 +227,9 @@ var factByHand = &fact{"version_by_hand", signalChange, func(c *complaint) (answ
 	if c.on(r) == nil || r.By == "" {
 		return unknown, ""
 	}
-	return truth(strings.HasPrefix(r.By, "person")), fmt.Sprintf("version %s of %s was added by a person's hand", r.Version, r.Target)
+	return when(strings.HasPrefix(r.By, "person"), func() string {
+		return fmt.Sprintf("version %s of %s was added by a person's hand", r.Version, r.Target)
+	})
 }}
 
 var factStart = &fact{"start_before", signalTime, func(c *complaint) (answer, string) {

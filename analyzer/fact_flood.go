@@ -99,8 +99,9 @@ var factAcceptedFell = &fact{"accepted_fell", signalTime, func(c *complaint) (an
 	if float64(c.count) < missing/4 {
 		return unknown, "" // something else keeps them out
 	}
-	return truth(during < 0.85*before && missing > 4*math.Sqrt(before*n)),
-		fmt.Sprintf("it let %.3g requests a minute through before and %.3g since: ordinary traffic fails", before, during)
+	return when(during < 0.85*before && missing > 4*math.Sqrt(before*n), func() string {
+		return fmt.Sprintf("it let %.3g requests a minute through before and %.3g since: ordinary traffic fails", before, during)
+	})
 }}
 
 var factAcceptedHolds = &fact{"accepted_holds", signalTime, func(c *complaint) (answer, string) {
@@ -108,8 +109,9 @@ var factAcceptedHolds = &fact{"accepted_holds", signalTime, func(c *complaint) (
 	if !ok {
 		return unknown, ""
 	}
-	return truth(c.tell(factAcceptedFell).answer == no && during >= 0.85*before),
-		fmt.Sprintf("as many requests are let through as before (%.3g a minute, %.3g now)", before, during)
+	return when(c.tell(factAcceptedFell).answer == no && during >= 0.85*before, func() string {
+		return fmt.Sprintf("as many requests are let through as before (%.3g a minute, %.3g now)", before, during)
+	})
 }}
 
 // factOnTop: the failures are additional requests.
@@ -119,8 +121,9 @@ var factOnTop = &fact{"on_top", signalTime, func(c *complaint) (answer, string) 
 		return unknown, ""
 	}
 	extra := float64(c.count) / n
-	return truth(c.holds(factAcceptedHolds) && extra > 0.25*before && extra > 2*math.Abs(during-before)),
-		fmt.Sprintf("the failures (%.3g a minute) come on top of ordinary traffic, which goes on as before", extra)
+	return when(c.holds(factAcceptedHolds) && extra > 0.25*before && extra > 2*math.Abs(during-before), func() string {
+		return fmt.Sprintf("the failures (%.3g a minute) come on top of ordinary traffic, which goes on as before", extra)
+	})
 }}
 
 // factScattered: no client stands out. Of a flood only a part of its clients

@@ -169,7 +169,7 @@ var factAlone = &fact{"one_service", signalPopulation, func(c *complaint) (answe
 
 var factMany = &fact{"many_services", signalPopulation, func(c *complaint) (answer, string) {
 	f := c.fellows()
-	return truth(len(f) >= 2), fmt.Sprintf("it began at the same time at %d services", len(f)+1)
+	return when(len(f) >= 2, func() string { return fmt.Sprintf("it began at the same time at %d services", len(f)+1) })
 }}
 
 // Clients are hashes.
@@ -212,7 +212,7 @@ var factManyClients = &fact{"many_clients", signalPopulation, func(c *complaint)
 	if sum < fewFailures || 2*sum < c.count {
 		return unknown, ""
 	}
-	return truth(len(who) >= 5 && share < 0.5), fmt.Sprintf("at least %d clients are affected", len(who))
+	return when(len(who) >= 5 && share < 0.5, func() string { return fmt.Sprintf("at least %d clients are affected", len(who)) })
 }}
 
 // known counts the failing clients, and those that were let through as well.
@@ -241,7 +241,9 @@ var factStrangers = &fact{"strangers", signalPopulation, func(c *complaint) (ans
 	if all < fewFailures || sum < 2*fewFailures || len(before) == 0 {
 		return unknown, ""
 	}
-	return truth(known*10 < sum), fmt.Sprintf("of what %d failing clients sent hardly anything came from one that was ever let through", all)
+	return when(known*10 < sum, func() string {
+		return fmt.Sprintf("of what %d failing clients sent hardly anything came from one that was ever let through", all)
+	})
 }}
 
 var factRegulars = negate(factStrangers, "regular_clients", "the failing clients are ones that were let through before")
@@ -261,7 +263,9 @@ var factClientsRecover = &fact{"clients_recover", signalPopulation, func(c *comp
 	if all == 0 || len(c.accepted(DimClient)) == 0 {
 		return unknown, ""
 	}
-	return truth(known*2 >= all), fmt.Sprintf("%d of %d failing clients were let through in the same hour", known, all)
+	return when(known*2 >= all, func() string {
+		return fmt.Sprintf("%d of %d failing clients were let through in the same hour", known, all)
+	})
 }}
 
 var factSignersFail = &fact{"issuer_fails", signalPopulation, func(c *complaint) (answer, string) {

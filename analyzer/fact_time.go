@@ -129,7 +129,9 @@ var factAtStarts = &fact{"bursts_at_starts", signalTime, func(c *complaint) (ans
 		}
 		bursts++
 	}
-	return truth(bursts > 0), fmt.Sprintf("%d short bursts of it began with a start of the service each", bursts)
+	return when(bursts > 0, func() string {
+		return fmt.Sprintf("%d short bursts of it began with a start of the service each", bursts)
+	})
 }}
 
 // lastBurst is the minute in which the failures without a pause began that the
@@ -181,7 +183,9 @@ var factEachStart = &fact{"each_start", signalTime, func(c *complaint) (answer, 
 	if with+without == 0 {
 		return unknown, ""
 	}
-	return truth(without == 0), fmt.Sprintf("%d earlier bursts of it began with a start as well, and none without", with)
+	return when(without == 0, func() string {
+		return fmt.Sprintf("%d earlier bursts of it began with a start as well, and none without", with)
+	})
 }}
 
 // steadyShare is the share of decisions below which ordinary failures, such
@@ -205,7 +209,9 @@ var factRisen = &fact{"risen", signalTime, func(c *complaint) (answer, string) {
 	if all == 0 || c.count < 2*fewFailures {
 		return unknown, ""
 	}
-	return truth(wilsonLow(min(c.count, all), all) > standsOut*c.baseline), fmt.Sprintf("%s of the decisions fail so, and %s did before", percent(c.share), percent(c.baseline))
+	return when(wilsonLow(min(c.count, all), all) > standsOut*c.baseline, func() string {
+		return fmt.Sprintf("%s of the decisions fail so, and %s did before", percent(c.share), percent(c.baseline))
+	})
 }}
 
 var factRises = negate(factSteady, "rises", "it is far above its usual level")

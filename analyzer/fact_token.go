@@ -19,7 +19,7 @@ func oneValue(d Dimension, name, what string) *fact {
 		if sum < c.count/2 || sum == 0 {
 			return unknown, ""
 		}
-		return truth(share >= 0.9), fmt.Sprintf("%s of the failures carry %s %s", percent(share), what, v)
+		return when(share >= 0.9, func() string { return fmt.Sprintf("%s of the failures carry %s %s", percent(share), what, v) })
 	}}
 }
 
@@ -36,7 +36,7 @@ var factManyKids = &fact{"many_kids", signalPopulation, func(c *complaint) (answ
 	if sum < fewFailures {
 		return unknown, ""
 	}
-	return truth(len(kids) >= 5 && share < 0.5), fmt.Sprintf("the tokens name at least %d different keys", len(kids))
+	return when(len(kids) >= 5 && share < 0.5, func() string { return fmt.Sprintf("the tokens name at least %d different keys", len(kids)) })
 }}
 
 var factAlgNone = &fact{"alg_none", signalPopulation, func(c *complaint) (answer, string) {
@@ -204,7 +204,9 @@ var factDeltaSmall = &fact{"delta_small", signalTime, func(c *complaint) (answer
 	if !ok {
 		return unknown, ""
 	}
-	return truth(high <= smallDelta), fmt.Sprintf("95 %% of the tokens are off by at most %s (median %s): a small, even distance", high, median)
+	return when(high <= smallDelta, func() string {
+		return fmt.Sprintf("95 %% of the tokens are off by at most %s (median %s): a small, even distance", high, median)
+	})
 }}
 
 var factDeltaWide = &fact{"delta_wide", signalTime, func(c *complaint) (answer, string) {
@@ -212,5 +214,7 @@ var factDeltaWide = &fact{"delta_wide", signalTime, func(c *complaint) (answer, 
 	if !ok {
 		return unknown, ""
 	}
-	return truth(median > smallDelta), fmt.Sprintf("the tokens are off by up to %s (median %s): clients that slept or never refresh", high, median)
+	return when(median > smallDelta, func() string {
+		return fmt.Sprintf("the tokens are off by up to %s (median %s): clients that slept or never refresh", high, median)
+	})
 }}
