@@ -16,7 +16,7 @@ import (
 // complaint and during it; ok is false when too few were seen to compare.
 func (c *complaint) accepts() (before, during, minutes float64, ok bool) {
 	sr := c.scene.ledger.window.services[c.service]
-	from := max(sr.first, c.from-30)
+	from := sr.awake(max(sr.first, c.from-30), c.from)
 	was := c.scene.ledger.window.Service(c.service, from, c.from)
 	if c.from-from < 3 || was.Accepted < 20 {
 		return 0, 0, 0, false
@@ -32,15 +32,47 @@ func (c *complaint) accepts() (before, during, minutes float64, ok bool) {
 	return before, float64(c.rates.Accepted) / minutes, minutes, true
 }
 
+// longSilence is for how many minutes a service must have let nobody through,
+// and missedInSilence how many requests that must have been at its later pace,
+// before what came earlier is no measure any more: it was a test, another day,
+// or logs are missing.
+const (
+	longSilence     = 3
+	missedInSilence = 10
+)
+
+// awake is the first minute of [from, to) after the last long silence.
+func (sr *series) awake(from, to int64) int64 {
+	silent, let := int64(0), int64(0)
+	for m := to - 1; m >= from-1; m-- {
+		n := int64(0)
+		if m >= from {
+			if n = sr.accepts(m); n == 0 {
+				silent++
+				continue
+			}
+		}
+		if after := m + silent + 1; silent >= longSilence && let*silent >= missedInSilence*(to-after) {
+			return after
+		}
+		silent, let = 0, let+n
+	}
+	return from
+}
+
+// accepts are the requests that a service let through in a minute.
+func (sr *series) accepts(m int64) int64 {
+	if t := sr.minutes[m]; t != nil {
+		return max(t.accepted, t.success)
+	}
+	return 0
+}
+
 // usual is the median of the requests let through a minute in [from, to).
 func (sr *series) usual(from, to int64) float64 {
 	var list []int64
 	for m := from; m < to; m++ {
-		n := int64(0)
-		if t := sr.minutes[m]; t != nil {
-			n = max(t.accepted, t.success)
-		}
-		list = append(list, n)
+		list = append(list, sr.accepts(m))
 	}
 	slices.Sort(list)
 	return float64(list[len(list)/2]+list[(len(list)-1)/2]) / 2
@@ -67,10 +99,7 @@ func (w *Window) fell(s Service, from, to int64, below float64) int64 {
 	n := int(to - from + 1)
 	sum := make([]float64, max(n, 0)+1)
 	for i := range n {
-		sum[i+1] = sum[i]
-		if t := sr.minutes[from+int64(i)]; t != nil {
-			sum[i+1] += float64(max(t.accepted, t.success))
-		}
+		sum[i+1] = sum[i] + float64(sr.accepts(from+int64(i)))
 	}
 	best, at := float64(significant), int64(0)
 	for i := 2; i < n; i++ {
