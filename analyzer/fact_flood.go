@@ -52,7 +52,7 @@ func (sr *series) awake(from, to int64) int64 {
 				continue
 			}
 		}
-		if after := m + silent + 1; silent >= longSilence && let*silent >= missedInSilence*(to-after) {
+		if after := m + silent + 1; silent >= longSilence && let > 0 && let*silent >= missedInSilence*(to-after) {
 			return after
 		}
 		silent, let = 0, let+n
