@@ -21,6 +21,9 @@ func parts(e *analyzer.Entry) []part {
 	}
 	for _, f := range e.Fields {
 		p := part{f.Path, f.Value}
+		if goZero(e, f) {
+			p.Text, _, _ = strings.Cut(f.Value, "\n=> ")
+		}
 		switch useOf(e, f) {
 		case usedAsCause:
 			first = append(first, p)
@@ -50,6 +53,8 @@ func useOf(e *analyzer.Entry, f analyzer.Field) FieldUse {
 	switch {
 	case f.Value == e.Message:
 		return isMessage
+	case goZero(e, f):
+		return usedAsMessage
 	case foreign(f.Path):
 		return notOurs
 	case causeKeys[key]:
@@ -113,6 +118,15 @@ func foreign(path string) bool {
 		path = rest
 	}
 	return false
+}
+
+// goZero reports whether a field is the message of go-zero's logger, which
+// calls it content (github.com/zeromicro/go-zero core/logx, writer.go) where
+// others so call what a caller sent. Its own fields stand beside it. Where
+// rest/handler's authhandler.go refuses a request it dumps it below the words,
+// after an arrow: that part is the caller's.
+func goZero(e *analyzer.Entry, f analyzer.Field) bool {
+	return f.Path == "content" && e.Message == "" && e.Field("@timestamp") != "" && e.Field("caller") != ""
 }
 
 func lastKey(path string) string {
