@@ -25,7 +25,8 @@ type complaint struct {
 	small    bool    // too few failures for an incident of its own
 	told     map[*fact]told
 	kept     *complaintSort
-	cited    []rest // what the fact that is being asked rests on
+	fellow   []string // see fellows; nil before it was asked for
+	cited    []rest   // what the fact that is being asked rests on
 }
 
 // complaints finds what stands out of its baseline at a service, both as a

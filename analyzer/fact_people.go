@@ -115,14 +115,17 @@ var factNoPeerSound = negate(factPeersSound, "no_peer_sound", "no other verifier
 // fellows are the other services with the same complaint, begun within five
 // minutes.
 func (c *complaint) fellows() []string {
-	var out []string
-	for _, o := range c.scene.byFamily[c.family] {
-		if o != c && o.overlaps(c) && abs(o.from-c.from) <= together && o.counts(c) {
-			out = append(out, o.service.Name)
+	if c.fellow == nil {
+		out := []string{}
+		for _, o := range c.scene.byFamily[c.family] {
+			if o != c && o.overlaps(c) && abs(o.from-c.from) <= together && o.counts(c) {
+				out = append(out, o.service.Name)
+			}
 		}
+		slices.Sort(out)
+		c.fellow = slices.Compact(out)
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
+	return c.fellow
 }
 
 func abs(x int64) int64 { return max(x, -x) }
