@@ -27,7 +27,12 @@ func (sc *scene) evidence(in *Incident, k *conclusion) {
 		in.Against = append(in.Against, sc.coincidences(c, k)...)
 	}
 	if len(k.refuted) > 0 {
-		in.Against = append(in.Against, "probes rule out "+strings.Join(slices.Compact(slices.Sorted(slices.Values(k.refuted))), ", "))
+		words := "probes rule out " + strings.Join(slices.Compact(slices.Sorted(slices.Values(k.refuted))), ", ")
+		if k.verdict == Ambiguous {
+			in.Against = append(in.Against, words) // some of its candidates
+		} else {
+			in.For = append(in.For, words) // its rivals
+		}
 	}
 	if len(k.complaints) == 0 && !strings.HasPrefix(string(k.cause.ID), "meta.") {
 		in.Against = append(in.Against, "no user was seen to be refused for it yet")
