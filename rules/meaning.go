@@ -82,7 +82,7 @@ var meanings = []meaning{
 	{reason: analyzer.InvalidClaim, all: aTime, some: wrong, not: trade | gone, no: anIssuedAt | aNotBefore | anExpiry, loose: true},
 
 	// Algorithms.
-	{reason: analyzer.AlgNoneRejected, all: anAlgorithm, signs: isNone, not: trade | unset&^unset, near: isJWT | aSignature | aToken, no: aSecret | aConfig},
+	{reason: analyzer.AlgNoneRejected, all: anAlgorithm, signs: isNone, not: trade, near: isJWT | aSignature | aToken, no: aSecret | aConfig},
 	{reason: analyzer.AlgNoneRejected, all: anAlgorithm, signs: isNone, some: differs | denied | unsupported, not: trade, no: aSecret | aConfig},
 	{reason: analyzer.AlgNoneRejected, signs: isNone, any: aSignature, all: aToken, not: trade, no: aSecret | aKey | aConfig | aUser},
 	{reason: analyzer.AlgNoneRejected, signs: isNone, any: isJWT, some: wrong | unsupported, all: aSignature, not: trade, no: aSecret | aKey | aConfig},
@@ -170,7 +170,7 @@ var meanings = []meaning{
 	{reason: analyzer.MalformedToken, all: aForm | isJWT, some: complain | required | expects | several, not: trade, no: aConfig | aScheme | aKey | aSecret | aKeySet | aClaim | aCertificate | aUser},
 	{reason: analyzer.MalformedToken, all: aForm | aToken, some: complain | required | expects, not: trade, no: aConfig | aScheme | aKey | aSecret | aKeySet | aClaim | aCertificate | aUser | aDocument},
 	{reason: analyzer.MalformedToken, all: aForm, any: aSignature | aHeader, some: complain | required | expects, near: isJWT, not: trade, no: aConfig | aScheme | aKey | aSecret | aKeySet | aCertificate},
-	{reason: analyzer.TokenTypeMismatch, all: aType, some: wrong | unsupported | notFound | expects, near: aToken | isJWT, not: trade | either, no: aConfig | aClaim&^aClaim},
+	{reason: analyzer.TokenTypeMismatch, all: aType, some: wrong | unsupported | notFound | expects, near: aToken | isJWT, not: trade | either, no: aConfig},
 	{reason: analyzer.TokenTypeMismatch, all: aKind, signs: expects, not: trade | either, no: aSignature | aHash | anIssuer | anAudience | aClaim | aKey | aHeader | aForm | aDatatype},
 	{reason: analyzer.MissingToken, signs: lacking, all: isJWT, not: trade | unset, no: aClaim | aConfig | aSecret | aScope | aKey | aForm | anEncrypted | aSignature | anAlgorithm | aKeyID | aUser | aType | aSession | anIntrospection | aScheme},
 	{reason: analyzer.MissingToken, signs: lacking, all: aToken, near: isJWT | aHeader | anAuth, not: trade | unset, no: aClaim | aConfig | aSecret | aScope | aKey | aForm | anEncrypted | aSignature | anAlgorithm | aKeyID | aUser | aType | aSession | anIntrospection | aScheme},

@@ -17,10 +17,10 @@ import (
 	"github.com/why401/why401/rules"
 )
 
-// Memory is traded for processor time up to a bound: the heap may grow to four
+// Memory is traded for processor time up to a bound: the heap may grow to six
 // times what is alive, and to softLimit before the collector works harder.
 const (
-	gcPercent = 300
+	gcPercent = 500
 	softLimit = 200 << 20
 )
 
