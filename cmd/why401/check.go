@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -70,7 +71,8 @@ func newConfigCmd(env *environment) *cobra.Command {
 var readVariable = regexp.MustCompile(`\benv:(WHY401_\w+)`)
 
 // strayVariables are the variables of ours that set no option of cfg and that
-// the file does not read either: a misspelt one would be lost in silence.
+// the file does not read either, but are named almost as an option: a misspelt
+// one would be lost in silence.
 func (env *environment) strayVariables(cfg *Config, file string) conf.Problems {
 	var read []string
 	if data, err := os.ReadFile(file); err == nil { // what cannot be read names nothing
@@ -78,5 +80,5 @@ func (env *environment) strayVariables(cfg *Config, file string) conf.Problems {
 			read = append(read, string(m[1]))
 		}
 	}
-	return conf.UnknownEnv(cfg, env.environ, read...)
+	return slices.DeleteFunc(conf.UnknownEnv(cfg, env.environ, read...), func(p conf.Problem) bool { return p.Hint == "" })
 }

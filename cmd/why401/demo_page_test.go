@@ -122,7 +122,7 @@ func lackingOfDemoPage(t *testing.T, url string) string {
 	}
 	for _, want := range []string{
 		"confirmed cause: a process still holds the value of before the rotation", "restart or redeploy payments", "/runbooks/key.stale_cache.md",
-		`<th scope="col">fingerprint</th>`, "holds version 1 of jwt-main", "secret_manager", `<b>90</b>`, `aria-label="Rotation timeline"`, "secret version added",
+		`<span>fingerprint</span></th>`, "holds version 1 of jwt-main", "secret_manager", `<b>90</b>`, `aria-label="Rotation timeline"`, "secret version added",
 	} {
 		if !strings.Contains(string(body), want) {
 			return want
