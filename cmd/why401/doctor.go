@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -149,12 +148,7 @@ func (d *checkup) conclude() {
 	d.Verdict = map[analyzer.Status]string{analyzer.StatusFail: "broken", analyzer.StatusUnknown: "cannot tell", analyzer.StatusWarn: "warnings", analyzer.StatusOK: "ok"}[d.Checks[0].Status]
 }
 
-func (d *checkup) json(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(d)
-}
+func (d *checkup) json(w io.Writer) error { return writeJSON(w, d) }
 
 // text prints the checks for a person, under each the commands that mend it.
 func (d *checkup) text(w io.Writer, p painter, all bool) error {

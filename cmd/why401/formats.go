@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -21,6 +22,14 @@ func knownFormat(format string) error {
 		return nil
 	}
 	return exitHint(exitUsage, fmt.Errorf("unknown format %q", format), "--format "+strings.Join(formats, "|"))
+}
+
+// writeJSON writes v for machines, indented for whoever looks at it.
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
 }
 
 // finding is what a run over entries came to: the report, and the rates over

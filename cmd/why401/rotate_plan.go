@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -36,10 +35,7 @@ type planMember struct {
 func (r *rotating) plan(context.Context) error {
 	p := r.planned()
 	if r.o.format == "json" {
-		e := json.NewEncoder(r.env.stdout)
-		e.SetIndent("", "  ")
-		e.SetEscapeHTML(false)
-		return e.Encode(p)
+		return writeJSON(r.env.stdout, p)
 	}
 	w := r.env.stdout
 	fmt.Fprintf(w, "rotation of %s (secret %s)\n\n", analyzer.EscapeTerminal(p.Domain), analyzer.EscapeTerminal(p.Secret))

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -79,10 +78,7 @@ func newRulesListCmd(env *environment) *cobra.Command {
 			}
 			rows := listRules(set, chosen)
 			if format == "json" {
-				enc := json.NewEncoder(env.stdout)
-				enc.SetEscapeHTML(false)
-				enc.SetIndent("", "  ")
-				return enc.Encode(rows)
+				return writeJSON(env.stdout, rows)
 			}
 			return env.printRules(rows)
 		},

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -104,10 +103,7 @@ func covered(set *rules.Set, seen *rules.Coverage, logs bool) coverage {
 
 func (c *coverage) write(w io.Writer, format string) error {
 	if format == "json" {
-		enc := json.NewEncoder(w)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		return enc.Encode(c)
+		return writeJSON(w, c)
 	}
 	var b strings.Builder
 	if c.Entries > 0 {

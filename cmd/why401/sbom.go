@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -109,8 +108,5 @@ func (env *environment) writeSBOM(w io.Writer) error {
 		}
 		created = time.Unix(seconds, 0)
 	}
-	out := json.NewEncoder(w)
-	out.SetEscapeHTML(false)
-	out.SetIndent("", "  ")
-	return out.Encode(sbomOf(info, versionOf(), created))
+	return writeJSON(w, sbomOf(info, versionOf(), created))
 }

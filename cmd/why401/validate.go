@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -109,12 +108,7 @@ func (env *environment) validate(ctx context.Context, cfg Config) (*validation, 
 	return v, nil
 }
 
-func (v *validation) json(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
-}
+func (v *validation) json(w io.Writer) error { return writeJSON(w, v) }
 
 // exit is nil when all is healthy; the report has told everything else.
 func (v *validation) exit() error {
