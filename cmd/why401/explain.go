@@ -80,7 +80,11 @@ func explainEntry(w io.Writer, set *rules.Set, e *analyzer.Entry) error {
 		line("untold", "%s", what)
 	}
 	if causes := analyzer.CandidateCauses(c.Primary()); len(causes) > 0 {
-		line("could be", "%s", strings.Trim(strings.ReplaceAll(fmt.Sprint(causes), " ", ", "), "[]"))
+		var names []string
+		for _, c := range causes {
+			names = append(names, string(c))
+		}
+		line("could be", "%s", strings.Join(names, ", "))
 		line("but", "one entry names a reason, never a cause: that needs rates, changes and probes beside it")
 	}
 	_, err := w.Write(b.Bytes())

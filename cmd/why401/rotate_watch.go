@@ -1,27 +1,30 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"os"
+	"io"
+	"strings"
 	"time"
-
-	"golang.org/x/term"
 )
 
 // redrawEvery is how often a table on a terminal is drawn anew. The daemon notes what it
 // knows of a rotation about as often as it probes.
 const redrawEvery = 2 * time.Second
 
+// clearScreen lets the next table take the place of the one before.
+const clearScreen = "\x1b[H\x1b[2J"
+
 // watch draws the status until the old version may go. On a terminal each
 // table takes the place of the one before; else only those that differ are
 // printed.
 func (r *rotating) watch(ctx context.Context) error {
-	out, live := r.env.stdout.(*os.File)
-	live = live && term.IsTerminal(int(out.Fd()))
-	var shown []byte
+	before := ""
+	if r.env.onTerminal() {
+		before = clearScreen
+	}
+	shown := ""
 	for {
-		table := &bytes.Buffer{}
+		table := &strings.Builder{}
 		env := *r.env
 		env.stdout = table
 		now, err := env.rotating(ctx, r.o)
@@ -35,15 +38,11 @@ func (r *rotating) watch(ctx context.Context) error {
 		if err := now.write(now.forward, ready); err != nil {
 			return err
 		}
-		if !bytes.Equal(table.Bytes(), shown) {
-			shown = table.Bytes()
-			if live {
-				shown = append([]byte("\x1b[H\x1b[2J"), shown...)
-			}
-			if _, err := r.env.stdout.Write(shown); err != nil {
+		if table.String() != shown {
+			shown = table.String()
+			if _, err := io.WriteString(r.env.stdout, before+shown); err != nil {
 				return err
 			}
-			shown = table.Bytes()
 		}
 		if ready.MayRetire {
 			return nil

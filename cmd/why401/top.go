@@ -7,14 +7,12 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/why401/why401/analyzer"
 )
@@ -27,8 +25,7 @@ func newTopCmd(env *environment) *cobra.Command {
 		Example: "  why401 top --range 24h\n  why401 top --once",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			out, live := env.stdout.(*os.File)
-			live = live && !once && term.IsTerminal(int(out.Fd()))
+			live := !once && env.onTerminal()
 			for {
 				if err := env.top(cmd.Context(), serverAddress(addr), span, live); err != nil || !live {
 					return err
@@ -71,7 +68,7 @@ func (env *environment) top(ctx context.Context, server, span string, live bool)
 	}
 	var b strings.Builder
 	if live {
-		b.WriteString("\x1b[H\x1b[2J")
+		b.WriteString(clearScreen)
 	}
 	for _, in := range incidents {
 		if in.Resolved == nil {

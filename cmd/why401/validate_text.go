@@ -20,8 +20,13 @@ import (
 type painter bool
 
 func (env *environment) painter() painter {
+	return painter(env.onTerminal() && env.getenv("NO_COLOR") == "" && env.getenv("TERM") != "dumb")
+}
+
+// onTerminal reports whether somebody looks at stdout.
+func (env *environment) onTerminal() bool {
 	f, ok := env.stdout.(*os.File)
-	return painter(ok && term.IsTerminal(int(f.Fd())) && env.getenv("NO_COLOR") == "" && env.getenv("TERM") != "dumb")
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 func (p painter) paint(code, s string) string {
