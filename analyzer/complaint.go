@@ -26,6 +26,7 @@ type complaint struct {
 	told     map[*fact]told
 	kept     *complaintSort
 	fellow   []string // see fellows; nil before it was asked for
+	around   *pace    // see accepts; nil likewise
 	cited    []rest   // what the fact that is being asked rests on
 }
 

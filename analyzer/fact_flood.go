@@ -12,24 +12,39 @@ import (
 // requests that are let through as they were; a service that holds the wrong
 // key does not.
 
-// accepts are the requests let through a minute, in the half hour before the
-// complaint and during it; ok is false when too few were seen to compare.
-func (c *complaint) accepts() (before, during, minutes float64, ok bool) {
+// pace is how many requests a service let through a minute, in the half hour
+// before a complaint and during it.
+type pace struct {
+	before, during float64
+	minutes        float64 // that during is of
+	ok             bool    // enough were seen to compare
+}
+
+// accepts is the pace around the complaint. Several facts ask for it.
+func (c *complaint) accepts() pace {
+	if c.around == nil {
+		p := c.paced()
+		c.around = &p
+	}
+	return *c.around
+}
+
+func (c *complaint) paced() pace {
 	sr := c.scene.ledger.window.services[c.service]
 	from := sr.awake(max(sr.first, c.from-30), c.from)
 	was := c.scene.ledger.window.Service(c.service, from, c.from)
 	if c.from-from < 3 || was.Accepted < 20 {
-		return 0, 0, 0, false
+		return pace{}
 	}
-	minutes = min(float64(c.to-c.from+1), c.scene.now.Sub(c.onset()).Minutes()) // the last one may be under way
+	minutes := min(float64(c.to-c.from+1), c.scene.now.Sub(c.onset()).Minutes()) // the last one may be under way
 	if minutes < 0.2 {
-		return 0, 0, 0, false
+		return pace{}
 	}
-	before = float64(was.Accepted) / float64(c.from-from)
+	before := float64(was.Accepted) / float64(c.from-from)
 	if usual := sr.usual(from, c.from); usual >= 4 {
 		before = min(before, usual) // who came all at once is not missed afterwards
 	}
-	return before, float64(c.rates.Accepted) / minutes, minutes, true
+	return pace{before, float64(c.rates.Accepted) / minutes, minutes, true}
 }
 
 // longSilence is for how many minutes a service must have let nobody through,
@@ -44,18 +59,15 @@ const (
 // awake is the first minute of [from, to) after the last long silence.
 func (sr *series) awake(from, to int64) int64 {
 	silent, let := int64(0), int64(0)
-	for m := to - 1; m >= from-1; m-- {
-		n := int64(0)
-		if m >= from {
-			if n = sr.accepts(m); n == 0 {
-				silent++
-				continue
-			}
+	for m := to - 1; m >= from; m-- {
+		if n := sr.accepts(m); n > 0 {
+			silent, let = 0, let+n
+			continue
 		}
-		if after := m + silent + 1; silent >= longSilence && let > 0 && let*silent >= missedInSilence*(to-after) {
+		silent++
+		if after := m + silent; silent >= longSilence && let > 0 && let*silent >= missedInSilence*(to-after) {
 			return after
 		}
-		silent, let = 0, let+n
 	}
 	return from
 }
@@ -120,37 +132,37 @@ func (w *Window) fell(s Service, from, to int64, below float64) int64 {
 }
 
 var factAcceptedFell = &fact{"accepted_fell", signalTime, func(c *complaint) (answer, string) {
-	before, during, n, ok := c.accepts()
-	if !ok {
+	p := c.accepts()
+	if !p.ok {
 		return unknown, ""
 	}
-	missing := (before - during) * n
+	missing := (p.before - p.during) * p.minutes
 	if float64(c.count) < missing/4 {
 		return unknown, "" // something else keeps them out
 	}
-	return when(during < 0.85*before && missing > 4*math.Sqrt(before*n), func() string {
-		return fmt.Sprintf("it let %.3g requests a minute through before and %.3g since: ordinary traffic fails", before, during)
+	return when(p.during < 0.85*p.before && missing > 4*math.Sqrt(p.before*p.minutes), func() string {
+		return fmt.Sprintf("it let %.3g requests a minute through before and %.3g since: ordinary traffic fails", p.before, p.during)
 	})
 }}
 
 var factAcceptedHolds = &fact{"accepted_holds", signalTime, func(c *complaint) (answer, string) {
-	before, during, _, ok := c.accepts()
-	if !ok {
+	p := c.accepts()
+	if !p.ok {
 		return unknown, ""
 	}
-	return when(c.tell(factAcceptedFell).answer == no && during >= 0.85*before, func() string {
-		return fmt.Sprintf("as many requests are let through as before (%.3g a minute, %.3g now)", before, during)
+	return when(c.tell(factAcceptedFell).answer == no && p.during >= 0.85*p.before, func() string {
+		return fmt.Sprintf("as many requests are let through as before (%.3g a minute, %.3g now)", p.before, p.during)
 	})
 }}
 
 // factOnTop: the failures are additional requests.
 var factOnTop = &fact{"on_top", signalTime, func(c *complaint) (answer, string) {
-	before, during, n, ok := c.accepts()
-	if !ok {
+	p := c.accepts()
+	if !p.ok {
 		return unknown, ""
 	}
-	extra := float64(c.count) / n
-	return when(c.holds(factAcceptedHolds) && extra > 0.25*before && extra > 2*math.Abs(during-before), func() string {
+	extra := float64(c.count) / p.minutes
+	return when(c.holds(factAcceptedHolds) && extra > 0.25*p.before && extra > 2*math.Abs(p.during-p.before), func() string {
 		return fmt.Sprintf("the failures (%.3g a minute) come on top of ordinary traffic, which goes on as before", extra)
 	})
 }}

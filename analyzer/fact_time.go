@@ -12,8 +12,7 @@ var factSudden = &fact{"sudden", signalTime, func(c *complaint) (answer, string)
 	}
 	if len(c.series) < 3 {
 		// Who was let through all the time is refused by the minute.
-		before, _, _, ok := c.accepts()
-		if !ok || before < 4 || c.baseline > 0.1*c.share || !c.mostLately() {
+		if p := c.accepts(); !p.ok || p.before < 4 || c.baseline > 0.1*c.share || !c.mostLately() {
 			return unknown, ""
 		}
 		return yes, "it began from one minute to the next, at " + c.onset().Format("15:04")

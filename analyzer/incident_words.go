@@ -193,12 +193,10 @@ func (in *Incident) summary(k *conclusion) string {
 		}
 		return "nothing is logged by " + who + " any more, which answers all the same; its rates are unknown"
 	}
-	says := "would refuse users"
-	if len(k.complaints) > 0 {
-		says = k.complaints[0].family.says
-	} else {
+	if len(k.complaints) == 0 {
 		return who + ": " + k.cause.Means + " (" + string(in.Cause) + "); nobody was refused for it yet"
 	}
+	says := k.complaints[0].family.says
 	if len(in.Services) > 1 {
 		says = plural.Replace(says)
 	}

@@ -29,7 +29,7 @@ func (sc *scene) conclude(c *complaint) *conclusion {
 		}
 		against := c.first(info.against)
 		verdict, facts := c.verdict(info, proof, against)
-		if better(verdict, info, k) {
+		if better(verdict, k) {
 			k.cause, k.verdict, k.results, k.proof = info, verdict, proof, facts
 		}
 		if against == nil || verdict == Confirmed {
@@ -50,9 +50,9 @@ func (sc *scene) conclude(c *complaint) *conclusion {
 	return k
 }
 
-// better reports whether a verdict for info outdoes what k holds; of equals,
-// the one that comes first in the catalogue stays.
-func better(v Verdict, info *CauseInfo, k *conclusion) bool {
+// better reports whether a verdict outdoes what k holds; of equals, the one
+// that comes first in the catalogue stays.
+func better(v Verdict, k *conclusion) bool {
 	return sureness(v) > sureness(k.verdict)
 }
 

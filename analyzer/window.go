@@ -190,7 +190,7 @@ func (w *Window) accepts(s Service, from, to int64) bool {
 		return false
 	}
 	for m := max(from, sr.first); m < to && m <= sr.last; m++ {
-		if t := sr.minutes[m]; t != nil && (t.accepted > 0 || t.success > 0) {
+		if sr.accepts(m) > 0 {
 			return true
 		}
 	}
