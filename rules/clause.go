@@ -1,8 +1,6 @@
 package rules
 
-import (
-	"strings"
-)
+import "strings"
 
 // clause is one statement of a line. A deeper level stands further in: after
 // a colon, in a wrapped cause.

@@ -32,21 +32,22 @@ func (rd *reading) introduces(m, o match) bool {
 // "exception" has beside the field with the message.
 func (rd *reading) bare(m match) bool {
 	text := rd.parts[m.part].Text
-	return m.hi > 0 && !strings.ContainsAny(m.template, " {") && m.to == len(text) && !strings.ContainsAny(text, " \n") && identifier(strings.Trim(m.template, "^$:"))
+	return m.name() && m.to == len(text) && !strings.ContainsAny(text, " \n")
+}
+
+// name reports whether m is nothing but the name of an error: a class or a code.
+func (m match) name() bool {
+	return m.hi > 0 && !strings.ContainsAny(m.template, " {") && identifier(strings.Trim(m.template, "^$:"))
 }
 
 // transport are the reasons that tell how a request ended, and not what the
 // request was for.
 var transport = map[analyzer.Reason]bool{analyzer.RateLimited: true, analyzer.UpstreamAuthUnavailable: true}
 
-// family reports whether m is nothing but the name of an error, a class
-// or a code, that libraries use for several causes, with a message behind it: the generic
-// layer may read there what it was.
+// family reports whether m is a name that libraries use for several causes,
+// with a message behind it: the generic layer may read there what it was.
 func (rd *reading) family(m match) bool {
-	if !families[m.rule.Reason] || m.hi == 0 || strings.ContainsAny(m.template, " {") {
-		return false
-	}
-	if !identifier(strings.Trim(m.template, "^$:")) {
+	if !families[m.rule.Reason] || !m.name() {
 		return false
 	}
 	rest := strings.TrimLeft(rd.parts[m.part].Text[m.to:], ` '"`+"`")

@@ -231,8 +231,8 @@ func (t *template) capture(into map[string]string, text string, f *folded, m []i
 // decide drops matches that others contain or outrank, and puts the primary
 // first: texts that name causes before others, and inside one text the
 // earlier; of two that take the same text the one with fewer holes. What only
-// introduces another falls away. Wrappers and texts without a reason stay only when alone, the last
-// (innermost) first.
+// introduces another falls away. Wrappers and texts without a reason stay only
+// when alone, the last (innermost) first.
 func (rd *reading) decide() []match {
 	ms := rd.matches
 	slices.SortFunc(ms, func(a, b match) int {

@@ -40,12 +40,7 @@ func (c *clock) reach(t time.Time) {
 // aside lets f happen beside what comes next: the time that it takes passes
 // for itself alone.
 func (c *clock) aside(f func() error) error {
-	at := c.Now()
-	err := f()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = at
-	return err
+	return c.beside(c.Now(), f)
 }
 
 // beside is aside for what began at a time that may have passed already.
